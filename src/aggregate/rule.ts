@@ -1,0 +1,42 @@
+// A Rule as the engine runs it: validated, defaults filled in, durations in milliseconds.
+// ruleFile.ts makes Rules out of YAML; compile.ts lays them out in kernel memory. DIALECT (docs/rules.md) explains each key.
+import type { Selector } from "../metric/selector.js";
+
+/** One entry of `outputs:`, e.g. `quantiles(0.5, 0.99)` -> { name: "quantiles", args: [0.5, 0.99] }. */
+export interface OutputCall {
+  readonly name: string;
+  readonly args: readonly number[];
+}
+
+export interface Rule {
+  /** 16 hex digits: XXH64 over everything that shapes state. Two files that agree on it share state. */
+  readonly id: string;
+  /** `name:` of the file, else the id. Labels self-metrics and messages. */
+  readonly name: string;
+  /** Where it stands, `file:line:column`, for messages. */
+  readonly place: string;
+  /** Alternatives; a Series matches when any of them does. Empty: everything matches. */
+  readonly match: readonly Selector[];
+  /** The interval as written: it is part of the output name. */
+  readonly interval: string;
+  readonly intervalMs: number;
+  /** Sorted label names; undefined when the rule has no `by`. `by` and `without` never both. */
+  readonly by: readonly string[] | undefined;
+  readonly without: readonly string[] | undefined;
+  readonly outputs: readonly OutputCall[];
+  readonly keepMetricNames: boolean;
+  /** Template with {metric} {interval} {by} {without} {output}; undefined: vmagent's form. */
+  readonly outputName: string | undefined;
+  /** Constant labels added to every output, sorted by name. */
+  readonly labels: readonly (readonly [string, string])[];
+  readonly graceMs: number;
+  readonly late: "carry" | "drop";
+  readonly time: "event" | "arrival";
+  readonly firstSample: "auto" | "zero" | "baseline";
+  readonly seriesMemoryMs: number;
+  readonly stalenessMs: number;
+  readonly maxSeries: number;
+  readonly maxGroups: number;
+  readonly temporality: "cumulative" | "delta";
+  readonly state: "active" | "shadow" | "off";
+}

@@ -1,0 +1,90 @@
+// Frozen rows: what closing a Window yields and what every Sink reads. Final bytes: a re-send, by anyone, is identical.
+//
+//   row:  u16 labelCount, labelCount x { u16 nameBytes, name, u32 valueBytes, value }, f64 timestampMs, f64 value, f64 startMs
+//
+// Little-endian, unaligned, rows back to back. Labels include __name__ and are sorted by name bytes and unique; values are
+// never empty. startMs is the start timestamp of a cumulative row, 0 for none.
+
+export interface RowBlock {
+  /** Rule that made the rows (Rule.name). */
+  readonly rule: string;
+  /** Exclusive end of the Window, ms since the epoch. */
+  readonly windowEndMs: number;
+  readonly rowCount: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A row as people and tests see it: `replay --format json`, goldens. */
+export interface Row {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly timestamp: number;
+  readonly value: number;
+}
+
+const decoder = new TextDecoder();
+
+/** Walks a block without allocating: call next(), then read the fields. Offsets point into `bytes`. */
+export class RowReader {
+  readonly bytes: Uint8Array;
+  /** Where the current row starts and (exclusively) ends. */
+  rowStart = 0;
+  rowEnd = 0;
+  labelCount = 0;
+  /** Offset of the first label entry. */
+  labelsStart = 0;
+  timestampMs = 0;
+  value = 0;
+  startMs = 0;
+  readonly #view: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** False after the last row. */
+  next(): boolean {
+    if (this.rowEnd >= this.bytes.length) return false;
+    const view = this.#view;
+    this.rowStart = this.rowEnd;
+    this.labelCount = view.getUint16(this.rowStart, true);
+    this.labelsStart = this.rowStart + 2;
+    let at = this.labelsStart;
+    for (let i = 0; i < this.labelCount; i++) {
+      at += 2 + view.getUint16(at, true);
+      at += 4 + view.getUint32(at, true);
+    }
+    this.timestampMs = view.getFloat64(at, true);
+    this.value = view.getFloat64(at + 8, true);
+    this.startMs = view.getFloat64(at + 16, true);
+    this.rowEnd = at + 24;
+    return true;
+  }
+
+  /** The current row as strings. Allocates: for people, tests and text sinks. */
+  row(): Row {
+    let at = this.labelsStart;
+    let name = "";
+    const labels: Record<string, string> = {};
+    for (let i = 0; i < this.labelCount; i++) {
+      const nameBytes = this.#view.getUint16(at, true);
+      const key = decoder.decode(this.bytes.subarray(at + 2, at + 2 + nameBytes));
+      at += 2 + nameBytes;
+      const valueBytes = this.#view.getUint32(at, true);
+      const text = decoder.decode(this.bytes.subarray(at + 4, at + 4 + valueBytes));
+      at += 4 + valueBytes;
+      if (key === "__name__") name = text;
+      else labels[key] = text;
+    }
+    return { name, labels, timestamp: this.timestampMs, value: this.value };
+  }
+}
+
+/** All rows of a block as strings. */
+export function rowsOf(block: RowBlock): Row[] {
+  const rows: Row[] = [];
+  const reader = new RowReader(block.bytes);
+  while (reader.next()) rows.push(reader.row());
+  return rows;
+}
