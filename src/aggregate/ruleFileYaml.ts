@@ -61,11 +61,14 @@ const syntaxMessages: ReadonlyMap<string, readonly [message: string, cure?: stri
   ["BAD_COLLECTION_TYPE", ["this tag does not fit its value", "remove it"]],
 ]);
 
-function syntaxMessage(error: YAMLError): readonly [message: string, cure?: string] {
+function syntaxMessage(error: YAMLError, lineStart: string): readonly [message: string, cure?: string] {
+  if (/^ *\t/.test(lineStart)) return syntaxMessages.get("TAB_AS_INDENT") ?? [""];
+  const bracket = /^Flow .* end with a (.)$/.exec(error.message)?.[1];
+  if (bracket !== undefined) return [`the closing ${bracket} is missing`];
   const own = syntaxMessages.get(error.code);
   if (own !== undefined) return own;
   const missing = /^Missing (?:closing )?(\S+?)(?: ?quote)?$/.exec(error.message)?.[1];
-  if (missing !== undefined) return [`${missing} is missing`];
+  if (missing !== undefined) return [`the closing ${missing} is missing`];
   if (error.message.includes("keys/values must be separated by ,") || error.message.startsWith("Missing , ")) return [", is missing between items"];
   return [error.message.charAt(0).toLowerCase() + error.message.slice(1)];
 }
@@ -190,6 +193,20 @@ function readNode(node: Node | null, frame: Frame, depth: number, parentAt: numb
   return value;
 }
 
+/** One error a line: what the parser says behind the first is mostly its consequence. */
+function reportSyntax(errors: readonly YAMLError[], { file, problems, origin }: Pick<Frame, "file" | "problems" | "origin">): void {
+  const end = file.text.trimEnd().length;
+  const lines = new Set<number>();
+  for (const error of errors) {
+    const at = Math.min(origin(error.pos[0]), end);
+    const { line } = positionOf(file, at);
+    if (lines.has(line)) continue;
+    lines.add(line);
+    const [message, cure] = syntaxMessage(error, file.text.slice(file.lineStarts[line - 1], at));
+    problems.error({ file, at, path: "", message, cure });
+  }
+}
+
 /** The document as values, or undefined when there are problems (reported) or nothing stands in the file. */
 export function readYaml(file: SourceFile, env: Readonly<Record<string, string | undefined>>, problems: ProblemList): Value | undefined {
   const before = problems.errorCount;
@@ -204,8 +221,8 @@ export function readYaml(file: SourceFile, env: Readonly<Record<string, string |
   for (const { name, at } of expansion.unset) report(at, `the environment variable ${name} is not set`, `set ${name}, or write the value here`);
   if (expansion.unset.length > 0) return undefined;
   try {
-    const document = parseDocument(expansion.text, { lineCounter: new LineCounter(), prettyErrors: false, uniqueKeys: false, stringKeys: true, logLevel: "silent" });
-    for (const error of [...document.errors, ...document.warnings]) report(Math.min(expansion.origin(error.pos[0]), file.text.length), ...syntaxMessage(error));
+    const document = parseDocument(expansion.text, { lineCounter: new LineCounter(), prettyErrors: false, uniqueKeys: false, stringKeys: true });
+    reportSyntax([...document.errors, ...document.warnings], { file, problems, origin: expansion.origin });
     if (problems.errorCount > before || document.contents === null) return undefined;
     const frame: Frame = { text: expansion.text, origin: expansion.origin, file, problems, anchors: new Map(), aliasWeight: 0 };
     const value = readNode(document.contents, frame, 0, 0);

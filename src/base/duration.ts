@@ -46,7 +46,8 @@ export function parseDuration(text: string): DurationResult {
     if (fraction !== "") total += (BigInt(fraction) * scale) / 10n ** BigInt(fraction.length);
     if (total > nanosecondsMax) return fail("is too long", "the limit is 2562047h");
   }
-  return { ok: true, ms: Number(total) / 1e6 };
+  // Split first: nanoseconds of more than 104 days are beyond 2^53.
+  return { ok: true, ms: Number(total / 1_000_000n) + Number(total % 1_000_000n) / 1e6 };
 }
 
 const steps = [

@@ -20,7 +20,7 @@ function distance(a: string, b: string, limit: number): number {
 }
 
 /**
- * The word of `allowed` nearest to `word`, or undefined when none is near: within a third of its length (at least 1 edit),
+ * The word of `allowed` nearest to `word`, or undefined when none is near: within a third of its length (rounded up),
  * or with `word` as its beginning (3 letters or more). Case, `-` and `_` do not count. The first of equals wins.
  */
 export function nearest(word: string, allowed: Iterable<string>): string | undefined {
@@ -28,7 +28,7 @@ export function nearest(word: string, allowed: Iterable<string>): string | undef
   const wanted = plain(word);
   if (wanted.length > 64) return undefined;
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  let least = Math.ceil(wanted.length / 3) + 1;
   let beginning: string | undefined;
   for (const candidate of allowed) {
     const far = distance(wanted, plain(candidate), least);

@@ -73,7 +73,8 @@ export function compileLabelRegex(text: string): LabelRegexResult {
     return { ok: true, regex: { accepts: (value) => compiled.testExact(value), literals, prefix: prefixOf(text) } };
   } catch (cause) {
     // RE2JS reports a bad expression by throwing; too deep or too large ones end the same way.
+    // Its text shows the flags we set as `(?s)`, which nobody wrote.
     const message = cause instanceof Error ? cause.message : String(cause);
-    return { ok: false, error: message.replace(/^error parsing regexp: /, "") };
+    return { ok: false, error: message.replace(/^error parsing regexp: /, "").replace("`(?s)", "`") };
   }
 }
