@@ -9,8 +9,8 @@ export class SnappyError extends Error {
   readonly code = "snappy";
   readonly tooLarge: boolean;
 
-  constructor(message: string, tooLarge = false) {
-    super(message);
+  constructor(message: string, tooLarge = false, options?: ErrorOptions) {
+    super(message, options);
     this.name = "SnappyError";
     this.tooLarge = tooLarge;
   }
@@ -24,7 +24,12 @@ export function compressSnappy(bytes: Uint8Array): Uint8Array {
 /** A new buffer of at most `bytesMax` bytes. Throws SnappyError before anything of that size is allocated. */
 export function uncompressSnappy(bytes: Uint8Array, bytesMax: number): Uint8Array {
   checkStream(bytes, bytesMax);
-  return uncompressBlock(bytes, bytesMax);
+  try {
+    return uncompressBlock(bytes, bytesMax);
+  } catch (cause) {
+    // What is left to find: a copy from before the beginning.
+    throw new SnappyError("not a Snappy block: a copy refers to nothing", false, { cause });
+  }
 }
 
 /** Walks the elements without copying: every one lies inside the input, and together they make what the header announces. */
