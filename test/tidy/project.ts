@@ -8,17 +8,20 @@ export function checkPlugins(tree: Tree): string[] {
   const folders = new Set([...tree.keys()].map((path) => /^plugins\/[^/]+\/[^/]+(?=\/)/.exec(path)?.[0]).filter((folder) => folder !== undefined));
   for (const folder of folders) {
     const name = folder.split("/")[2] ?? "";
+    const isOutput = folder.startsWith("plugins/aggregators/");
+    const entry = isOutput ? name : "sink";
     if (!tree.has(`${folder}/README.md`)) problems.push(`${folder}: no README.md; say what it is, what it emits and show one example`);
-    if (![...tree.keys()].some((path) => path.startsWith(`${folder}/testcases/`))) {
+    if (!tree.has(`${folder}/${entry}.ts`)) problems.push(`${folder}: no ${entry}.ts; that is where the code of a plugin is looked for`);
+    // Sinks have one conformance suite in test/sink instead: what they do is send, not compute.
+    if (isOutput && ![...tree.keys()].some((path) => path.startsWith(`${folder}/testcases/`))) {
       problems.push(`${folder}: no testcases/; add at least one folder with input, rule and expected`);
     }
-    if (!tree.has(`${folder}/${name}.ts`)) problems.push(`${folder}: no ${name}.ts; the code is found by the folder's name`);
   }
   return problems;
 }
 
-/** A bench measures a function or file of the same name, or belongs to the comparison with vmagent. */
-export function checkBenches(tree: Tree, support: ReadonlySet<string>): string[] {
+/** bench/NAME.bench.ts measures the function or file NAME. Other files of bench/ serve them. */
+export function checkBenches(tree: Tree): string[] {
   const known = new Set<string>();
   for (const [path, text] of tree) {
     if (!isSource(path) || !/^(src|plugins)\//.test(path)) continue;
@@ -28,10 +31,9 @@ export function checkBenches(tree: Tree, support: ReadonlySet<string>): string[]
     });
   }
   return [...tree.keys()]
-    .filter((path) => /^bench\/[^/]+\.ts$/.test(path) && isSource(path))
-    .map((path) => posix.basename(path, ".ts"))
-    .filter((name) => !support.has(name) && !known.has(name))
-    .map((name) => `bench/${name}.ts: nothing is called ${name}; name the bench after the function or file it measures`);
+    .map((path) => /^bench\/(.+)\.bench\.ts$/.exec(path)?.[1])
+    .filter((name) => name !== undefined && !known.has(name))
+    .map((name) => `bench/${name ?? ""}.bench.ts: nothing is called ${name ?? ""}; name the bench after the function or file it measures`);
 }
 
 /** Every link of a document leads to a file, and its anchor to a heading. `exists` answers for folders too. */

@@ -15,7 +15,7 @@ export function checkSize(tree: Tree): string[] {
 }
 
 const BAD_FILE = /^(utils?|helpers?|common|misc|types|shared)$/i;
-const BAD_SUFFIX = /(Manager|Service|Handler|Helper|Util)s?$/;
+const BAD_SUFFIX = /[a-z](Manager|Service|Handler|Helper|Util)s?$/;
 
 export function checkNames(tree: Tree): string[] {
   const problems: string[] = [];

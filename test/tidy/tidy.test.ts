@@ -8,10 +8,6 @@ import { filesOf, readTree, type Tree } from "./source.js";
 import { checkConsole, checkEscapes, checkForm, checkHosts, checkNames, checkPurity, checkSize } from "./style.js";
 
 const tree = readTree(process.cwd());
-/** Files of bench/ that serve the benches instead of measuring something. */
-const BENCH_SUPPORT = new Set(["run", "bench", "data", "measured", "receiver", "rules", "sides", "tally", "vmagent", "versusVmagent"]);
-
-const benches = (of: Tree): string[] => checkBenches(of, BENCH_SUPPORT);
 const packageFile = (of: Tree): string[] => checkPackage(JSON.parse(of.get("package.json") ?? "{}"), of.get("package-lock.json") ?? "");
 
 describe("this tree", () => {
@@ -26,7 +22,7 @@ describe("this tree", () => {
     ["hosts", checkHosts],
     ["kernel subset", checkKernel],
     ["plugins", checkPlugins],
-    ["benches", benches],
+    ["benches", checkBenches],
     ["links", checkLinks],
     ["package.json", packageFile],
   ] as const)("tidy: %s -> nothing to say", (_name, rule) => {
@@ -95,9 +91,10 @@ const BROKEN: readonly Case[] = [
   [checkKernel, "src/kernel/a.ts", "function f(a: i32) { return a; }", "`f()` needs the type of its result"],
   [checkKernel, "src/kernel/a.ts", "function f(a: i32): boolean { return a > 0; }", "`f(): boolean` must be i32, f64 or void"],
   [checkPlugins, "plugins/sinks/a/b.ts", "", "plugins/sinks/a: no README.md"],
-  [checkPlugins, "plugins/sinks/a/b.ts", "", "plugins/sinks/a: no testcases/"],
-  [checkPlugins, "plugins/sinks/a/b.ts", "", "plugins/sinks/a: no a.ts"],
-  [benches, "bench/unknownThing.ts", "", "bench/unknownThing.ts: nothing is called unknownThing"],
+  [checkPlugins, "plugins/sinks/a/b.ts", "", "plugins/sinks/a: no sink.ts"],
+  [checkPlugins, "plugins/aggregators/a/b.ts", "", "plugins/aggregators/a: no testcases/"],
+  [checkPlugins, "plugins/aggregators/a/b.ts", "", "plugins/aggregators/a: no a.ts"],
+  [checkBenches, "bench/unknownThing.bench.ts", "", "bench/unknownThing.bench.ts: nothing is called unknownThing"],
   [checkLinks, "docs/a.md", "\nsee [b](../b.md)", "docs/a.md:2: ../b.md does not exist"],
   [checkLinks, "a.md", "# One\n[x](#two)", "a.md:2: a.md has no heading #two"],
   [packageFile, "package.json", '{"engines": {"node": "20"}}', "engines.node is 20"],
