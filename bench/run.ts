@@ -1,5 +1,5 @@
 // `npm run bench [-- FILTER] [--scale X] [--repeats N]`: times every build/bench/*.bench.js whose bench name or file contains FILTER.
-// `npm run bench -- vmagent [...]`: the end-to-end comparison instead (versusVmagent.ts). Exit 1 when anything throws, 2 on bad usage.
+// `npm run bench -- vmagent [...]`: the end-to-end comparison instead (versusVmagent.ts). Exit 1 when anything throws, 2 when no bench is meant.
 import { readdirSync } from "node:fs";
 import os from "node:os";
 import { parseArgs } from "node:util";

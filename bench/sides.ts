@@ -12,7 +12,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { linesOf, type Workload } from "./data.js";
-import { startMeasured, type Cost } from "./measured.js";
+import { startMeasured, type Cost, type Measured } from "./measured.js";
 import type { Receiver } from "./receiver.js";
 
 /** When which lines are due. Lines [from, to) are sent not before `dueMs` (wall clock); 0 = at once. */
@@ -60,10 +60,18 @@ export async function runLimpet(input: RunInput, command: readonly string[]): Pr
     const fed = await feed(input.batches, (from, to) => writeAll(pipe, linesOf(input.workload, from, to))).finally(() => pipe.close());
     return { ...fed, ...(await child.ended), bodies: input.receiver.take() };
   } catch (error) {
-    child.terminate();
-    await child.ended; // its own message says more than our EPIPE
-    throw error;
+    throw await failure("limpet", child, error);
   }
+}
+
+/** Ends the child. Its own last words often say more than our EPIPE, so both are in the error. */
+async function failure(side: string, child: Measured, error: unknown): Promise<AggregateError> {
+  child.terminate();
+  const ended = await child.ended.then(
+    () => "the process itself ended well",
+    (reason: unknown) => reason,
+  );
+  return new AggregateError([error, ended], `the ${side} run failed: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 async function writeAll(pipe: FileHandle, bytes: Buffer): Promise<void> {
@@ -91,9 +99,7 @@ export async function runVmagent(input: RunInput, binary: string, maxProcs: numb
     child.terminate();
     return { ...fed, ...(await child.ended), bodies: input.receiver.take() };
   } catch (error) {
-    child.terminate();
-    await child.ended;
-    throw error;
+    throw await failure("vmagent", child, error);
   } finally {
     agent.destroy();
     await rm(queue, { recursive: true, force: true });

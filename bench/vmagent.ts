@@ -19,6 +19,8 @@ export interface Vmagent {
   readonly version: string;
 }
 
+/** Folders still being filled begin so. */
+const PARTIAL = "partial-";
 const PACKAGE = "victoria-metrics";
 /** Newest first; apt picks the highest version of all. */
 const SUITES = ["sid", "forky", "trixie"];
@@ -40,7 +42,7 @@ export async function obtainVmagent(cacheDir: string): Promise<Vmagent> {
 
 async function newestCached(cacheDir: string): Promise<Vmagent | undefined> {
   if (!existsSync(cacheDir)) return undefined;
-  const versions = (await readdir(cacheDir)).filter((version) => existsSync(binaryOf(cacheDir, version)));
+  const versions = (await readdir(cacheDir)).filter((version) => !version.startsWith(PARTIAL) && existsSync(binaryOf(cacheDir, version)));
   const version = versions.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).at(-1);
   return version === undefined ? undefined : { path: binaryOf(cacheDir, version), version };
 }
@@ -69,7 +71,7 @@ async function fetchVmagent(cacheDir: string): Promise<Vmagent> {
 /** A folder beside the final one first, then one rename: a half-copied binary is never taken for a cached one. */
 async function keepInCache(unpacked: string, cacheDir: string, version: string): Promise<void> {
   await mkdir(cacheDir, { recursive: true });
-  const partial = await mkdtemp(path.join(cacheDir, "partial-"));
+  const partial = await mkdtemp(path.join(cacheDir, PARTIAL));
   await mkdir(path.join(partial, "usr", "bin"), { recursive: true });
   await run("cp", [path.join(unpacked, "usr", "bin", "vmagent"), path.join(partial, "usr", "bin", "vmagent")]);
   await rm(path.join(cacheDir, version), { recursive: true, force: true });
