@@ -49,7 +49,14 @@ export function benchesOf(file: string, exported: Readonly<Record<string, unknow
 }
 
 function isBench(value: unknown): value is Bench {
-  return typeof value === "object" && value !== null && "name" in value && typeof value.name === "string" && "run" in value && typeof value.run === "function";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "name" in value &&
+    typeof value.name === "string" &&
+    "run" in value &&
+    typeof value.run === "function"
+  );
 }
 
 /** One checked run. Throws when the bench did nothing. */

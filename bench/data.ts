@@ -83,7 +83,10 @@ function service(index: number): string {
 
 /** The 28 series of one host: 8 CPUs, and for each of 2 pods 6 request, 2 counter, 1 latency and 1 queue series. */
 function hostKeys(host: number, random: Random): { kind: Kind; key: string }[] {
-  const hex = (digits: number): string => Math.floor(random() * 16 ** digits).toString(16).padStart(digits, "0");
+  const hex = (digits: number): string =>
+    Math.floor(random() * 16 ** digits)
+      .toString(16)
+      .padStart(digits, "0");
   const region = pick(REGIONS, host * 7 + Math.floor(random() * 2));
   const ofService = service(host);
   const hostName = `${pick(ROLES, host)}-${String(host).padStart(4, "0")}`;

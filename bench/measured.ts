@@ -37,8 +37,12 @@ const WRAPPER = '"$@" <&0 3>&- & child=$!; echo "$child" >&3; wait "$child"; sta
 
 export function startMeasured(options: MeasuredOptions): Measured {
   const { command, args, env = {}, stdinPath } = options;
-  const redirected = stdinPath === undefined ? [command, ...args] : ["bash", "-c", 'path="$1"; shift; exec "$@" <"$path"', "stdin", stdinPath, command, ...args];
-  const shell = spawn("bash", ["-c", WRAPPER, "measured", ...redirected], { env: { ...process.env, ...env, LC_ALL: "C" }, stdio: ["ignore", "ignore", "pipe", "pipe"] });
+  const redirected =
+    stdinPath === undefined ? [command, ...args] : ["bash", "-c", 'path="$1"; shift; exec "$@" <"$path"', "stdin", stdinPath, command, ...args];
+  const shell = spawn("bash", ["-c", WRAPPER, "measured", ...redirected], {
+    env: { ...process.env, ...env, LC_ALL: "C" },
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+  });
   // Both were asked for as pipes just above; spawn's types cannot tell.
   const [, , errors, report] = shell.stdio as unknown as [null, null, Readable, Readable];
   let reported = "";
@@ -88,7 +92,9 @@ function waitForLog(pattern: RegExp, stderr: () => string, watchers: Set<() => v
     };
     watchers.add(watch);
     watch();
-    ended.then(() => reject(new Error(`ended without logging ${String(pattern)}`)), reject);
+    ended.then(() => {
+      reject(new Error(`ended without logging ${String(pattern)}`));
+    }, reject);
   });
 }
 

@@ -30,8 +30,8 @@ function block(rows: number): Uint8Array {
 const blocks = new Map<number, Uint8Array>();
 
 function blockOf(rows: number): Uint8Array {
-  let made = blocks.get(rows);
-  if (made === undefined) blocks.set(rows, (made = block(rows)));
+  const made = blocks.get(rows) ?? block(rows);
+  blocks.set(rows, made);
   return made;
 }
 

@@ -3,7 +3,7 @@
 import { readdirSync } from "node:fs";
 import os from "node:os";
 import { parseArgs } from "node:util";
-import { benchesOf, timeAll, type Bench, type Timing } from "./bench.js";
+import { type Bench, benchesOf, type Timing, timeAll } from "./bench.js";
 import { versusVmagent } from "./versusVmagent.js";
 
 async function findBenches(filter: string): Promise<Bench[]> {
@@ -22,20 +22,29 @@ function print(timings: readonly Timing[]): void {
   process.stdout.write(`${"bench".padEnd(nameWidth)} ${"ns/op".padStart(10)} ${"ops/s".padStart(14)}   min .. max ns/op\n`);
   for (const { name, unit, nsMedian, nsMin, nsMax } of timings) {
     const perSecond = Math.round(1e9 / nsMedian).toLocaleString("en-US");
-    process.stdout.write(`${name.padEnd(nameWidth)} ${nsMedian.toFixed(2).padStart(10)} ${perSecond.padStart(14)}   ${nsMin.toFixed(2)} .. ${nsMax.toFixed(2)} (${unit})\n`);
+    process.stdout.write(
+      `${name.padEnd(nameWidth)} ${nsMedian.toFixed(2).padStart(10)} ${perSecond.padStart(14)}   ${nsMin.toFixed(2)} .. ${nsMax.toFixed(2)} (${unit})\n`,
+    );
   }
 }
 
 /** Where a number was measured: without it a number says little. */
 export function machine(): string {
   const cpus = os.cpus();
-  const load = os.loadavg().map((value) => value.toFixed(2)).join(" ");
+  const load = os
+    .loadavg()
+    .map((value) => value.toFixed(2))
+    .join(" ");
   return `Node ${process.version}, ${cpus.length} x ${cpus[0]?.model ?? "unknown CPU"}, load ${load}`;
 }
 
 async function main(args: string[]): Promise<number> {
   if (args[0] === "vmagent") return versusVmagent(args.slice(1));
-  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { scale: { type: "string", default: "1" }, repeats: { type: "string", default: "7" } } });
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { scale: { type: "string", default: "1" }, repeats: { type: "string", default: "7" } },
+  });
   const scale = Number(values.scale);
   const repeats = Number(values.repeats);
   if (!(scale > 0) || !(repeats >= 1)) {

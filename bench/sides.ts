@@ -6,13 +6,13 @@
 // Both stops make the process hand over what it still holds, so the cost of the last flush is in the figure.
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
-import { open, rm, writeFile, type FileHandle } from "node:fs/promises";
+import { type FileHandle, open, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { linesOf, type Workload } from "./data.js";
-import { startMeasured, type Cost, type Measured } from "./measured.js";
+import { type Cost, type Measured, startMeasured } from "./measured.js";
 import type { Receiver } from "./receiver.js";
 
 /** When which lines are due. Lines [from, to) are sent not before `dueMs` (wall clock); 0 = at once. */
@@ -52,7 +52,11 @@ export async function runLimpet(input: RunInput, command: readonly string[]): Pr
   await writeFile(rulesPath, input.rules);
   await promisify(execFile)("mkfifo", [fifo]);
   const [program = "node", ...before] = command;
-  const child = startMeasured({ command: program, args: [...before, "aggregate", "--rules", rulesPath, "--sink", input.receiver.url], stdinPath: fifo });
+  const child = startMeasured({
+    command: program,
+    args: [...before, "aggregate", "--rules", rulesPath, "--sink", input.receiver.url],
+    stdinPath: fifo,
+  });
   // Opening a FIFO to write waits for its reader: when the child never comes to read, open the other end ourselves.
   child.ended.catch(async () => (await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)).close());
   try {
@@ -120,17 +124,26 @@ async function postAll(workload: Workload, from: number, to: number, target: { a
 
 function post(body: Buffer, { agent, port }: { agent: http.Agent; port: string }): Promise<void> {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host: "127.0.0.1", port, path: "/write", method: "POST", agent, headers: { "Content-Length": body.length } }, (response) => {
-      const { statusCode = 0 } = response;
-      response.resume().once("end", () => (statusCode < 300 ? resolve() : reject(new Error(`POST /write answered ${statusCode}`))));
-    });
+    const request = http.request(
+      { host: "127.0.0.1", port, path: "/write", method: "POST", agent, headers: { "Content-Length": body.length } },
+      (response) => {
+        const { statusCode = 0 } = response;
+        response.resume().once("end", () => {
+          if (statusCode < 300) resolve();
+          else reject(new Error(`POST /write answered ${statusCode}`));
+        });
+      },
+    );
     request.once("error", reject);
     request.end(body);
   });
 }
 
 /** Sends each batch when it is due, one after the other. */
-async function feed(batches: readonly Batch[], send: (from: number, to: number) => Promise<void>): Promise<{ feedSeconds: number; behindMs: number }> {
+async function feed(
+  batches: readonly Batch[],
+  send: (from: number, to: number) => Promise<void>,
+): Promise<{ feedSeconds: number; behindMs: number }> {
   const startMs = performance.now();
   let behindMs = 0;
   for (const { from, to, dueMs } of batches) {

@@ -41,8 +41,9 @@ function addRow(tally: Tally, key: string, output: string, value: number): void 
     if (output !== "avg") tally.others.add(`${output} ${key}`);
     return;
   }
-  let totals = tally.totals.get(key);
-  if (totals === undefined) tally.totals.set(key, (totals = { count: 0, sum: 0, max: -Infinity }));
+  const known = tally.totals.get(key);
+  const totals = known ?? { count: 0, sum: 0, max: -Infinity };
+  if (known === undefined) tally.totals.set(key, totals);
   if (output === "count_samples") totals.count += value;
   else if (output === "sum_samples") totals.sum += value;
   else totals.max = Math.max(totals.max, value);
@@ -77,7 +78,8 @@ export function differences(limpet: Tally, vmagent: Tally, limit: number): strin
     const theirs = vmagent.totals.get(key);
     if (ours === undefined || theirs === undefined) found.push(`${key}: only ${ours === undefined ? "vmagent" : "limpet"} has it`);
     else if (ours.count !== theirs.count) found.push(`${key}: limpet counted ${ours.count}, vmagent ${theirs.count}`);
-    else if (Math.abs(ours.sum - theirs.sum) > SUM_TOLERANCE * Math.abs(theirs.sum)) found.push(`${key}: limpet's sum is ${ours.sum}, vmagent's ${theirs.sum}`);
+    else if (Math.abs(ours.sum - theirs.sum) > SUM_TOLERANCE * Math.abs(theirs.sum))
+      found.push(`${key}: limpet's sum is ${ours.sum}, vmagent's ${theirs.sum}`);
     else if (ours.max !== theirs.max) found.push(`${key}: limpet's max is ${ours.max}, vmagent's ${theirs.max}`);
   }
   for (const key of new Set([...limpet.others, ...vmagent.others])) {

@@ -36,7 +36,10 @@ export async function obtainVmagent(cacheDir: string): Promise<Vmagent> {
   try {
     return await fetchVmagent(cacheDir);
   } catch (error) {
-    throw new Error(`vmagent cannot be obtained from Debian ${SUITES.join("/")} through this machine's apt archive; set VMAGENT=/path/to/vmagent (1.112 or newer)`, { cause: error });
+    throw new Error(
+      `vmagent cannot be obtained from Debian ${SUITES.join("/")} through this machine's apt archive; set VMAGENT=/path/to/vmagent (1.112 or newer)`,
+      { cause: error },
+    );
   }
 }
 
@@ -108,6 +111,7 @@ async function candidateVersion(options: readonly string[]): Promise<string> {
   if (version === undefined || version === "(none)") throw new Error(`${PACKAGE} is in none of ${SUITES.join(", ")}`);
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_MAJOR_MINOR;
-  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) throw new Error(`${PACKAGE} ${version} is older than ${OLDEST_MAJOR_MINOR.join(".")}`);
+  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor))
+    throw new Error(`${PACKAGE} ${version} is older than ${OLDEST_MAJOR_MINOR.join(".")}`);
   return version;
 }

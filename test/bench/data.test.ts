@@ -18,7 +18,10 @@ describe("workload", () => {
     let numeric = 0;
     let strings = 0;
     for (const line of lines) {
-      const withoutString = line.replace(/,state="(?:\\.|[^"\\])*"/, () => (strings++, ""));
+      const withoutString = line.replace(/,state="(?:\\.|[^"\\])*"/, () => {
+        strings++;
+        return "";
+      });
       numeric += withoutString.slice(keyOf(line).length + 1).split(",").length;
     }
     expect({ numeric, strings }).toEqual({ numeric: workload.numericFields, strings: workload.stringFields });
@@ -55,7 +58,10 @@ describe("workload", () => {
     for (const startMs of [1_763_870_000_000, 1_763_999_999_400]) {
       stampTimes(workload, startMs);
       for (const [round, end] of workload.roundEnds.entries()) {
-        const lines = linesOf(workload, end - base.series, end).toString("latin1").trimEnd().split("\n");
+        const lines = linesOf(workload, end - base.series, end)
+          .toString("latin1")
+          .trimEnd()
+          .split("\n");
         const offsets = lines.map((line) => Number(line.slice(-19, -6)) - startMs - round * base.roundMs);
         expect(lines.every((line) => / \d{19}$/.test(line))).toBe(true);
         expect(Math.min(...offsets)).toBeGreaterThanOrEqual(0);

@@ -1,7 +1,7 @@
 // Every benchmark runs here on tiny input, so that none of them rots.
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { benchesOf, median, runOnce, timeAll, type Bench } from "../../bench/bench.js";
+import { type Bench, benchesOf, median, runOnce, timeAll } from "../../bench/bench.js";
 
 const folder = new URL("../../bench/", import.meta.url);
 const files = readdirSync(folder).filter((file) => file.endsWith(".bench.ts"));

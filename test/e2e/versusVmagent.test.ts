@@ -3,7 +3,7 @@
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { execa } from "execa";
-import type { Comparison } from "../../bench/versusVmagent.js";
+import type { Comparison } from "../../bench/contest.js";
 import { obtainVmagent } from "../../bench/vmagent.js";
 
 const root = path.resolve(import.meta.dirname, "../..");
