@@ -55,14 +55,20 @@ export function startMeasured(options: MeasuredOptions): Measured {
     for (const watch of watchers) watch();
   });
   const poll = setInterval(() => {
-    const pid = Number(reported.split("\n")[0]);
-    if (pid > 0) rssMaxMegabytes = Math.max(rssMaxMegabytes, hwmMegabytes(pid));
+    const pid = livePid(reported);
+    if (pid !== undefined) rssMaxMegabytes = Math.max(rssMaxMegabytes, hwmMegabytes(pid));
   }, HWM_POLL_MS);
 
+  const terminate = (): void => {
+    const pid = livePid(reported);
+    if (pid !== undefined) signalIfAlive(pid);
+  };
+  process.once("exit", terminate); // whatever ends us, the child is not left behind
   const ended = new Promise<Cost>((resolve, reject) => {
     shell.once("error", reject);
     shell.once("close", (status) => {
       clearInterval(poll);
+      process.off("exit", terminate);
       for (const watch of watchers) watch();
       const cpuSeconds = childSeconds(reported);
       if (status === 0 && cpuSeconds > 0) resolve({ cpuSeconds, rssMaxMegabytes });
@@ -74,10 +80,7 @@ export function startMeasured(options: MeasuredOptions): Measured {
   return {
     log: () => stderr,
     logged: (pattern) => waitForLog(pattern, () => stderr, watchers, ended),
-    terminate() {
-      const pid = Number(reported.split("\n")[0]);
-      if (pid > 0 && shell.exitCode === null) process.kill(pid, "SIGTERM");
-    },
+    terminate,
     ended,
   };
 }
@@ -98,12 +101,31 @@ function waitForLog(pattern: RegExp, stderr: () => string, watchers: Set<() => v
   });
 }
 
+/** The child's pid while its costs are not yet reported. */
+function livePid(reported: string): number | undefined {
+  const [pid, ...costs] = reported.split("\n");
+  return pid === undefined || pid === "" || costs.join("") !== "" ? undefined : Number(pid);
+}
+
+/** It may end between our look and our signal. */
+function signalIfAlive(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH");
+}
+
 function hwmMegabytes(pid: number): number {
   try {
     const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
     return Number(match?.[1] ?? 0) / 1024;
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH")) return 0; // it has just ended
+    if (isGone(error)) return 0; // it has just ended
     throw error;
   }
 }

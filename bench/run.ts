@@ -62,4 +62,6 @@ async function main(args: string[]): Promise<number> {
   return 0;
 }
 
+// A process ended by a signal runs no exit hooks; exit() does, and they end the measured child.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await main(process.argv.slice(2));

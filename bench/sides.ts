@@ -68,14 +68,14 @@ export async function runLimpet(input: RunInput, command: readonly string[]): Pr
   }
 }
 
-/** Ends the child. Its own last words often say more than our EPIPE, so both are in the error. */
-async function failure(side: string, child: Measured, error: unknown): Promise<AggregateError> {
+/** Ends the child and says why the run failed: the child's own last words when it ended badly (ours is then only an EPIPE). */
+async function failure(side: string, child: Measured, error: unknown): Promise<Error> {
   child.terminate();
-  const ended = await child.ended.then(
-    () => "the process itself ended well",
-    (reason: unknown) => reason,
+  const cause = await child.ended.then(
+    () => error,
+    (ended: unknown) => ended,
   );
-  return new AggregateError([error, ended], `the ${side} run failed: ${error instanceof Error ? error.message : String(error)}`);
+  return new Error(`the ${side} run failed: ${error instanceof Error ? error.message : String(error)}`, { cause });
 }
 
 async function writeAll(pipe: FileHandle, bytes: Buffer): Promise<void> {
