@@ -27,7 +27,7 @@ export interface Bench {
 export interface Timing {
   readonly name: string;
   readonly unit: string;
-  /** Nanoseconds per op, wall clock. */
+  /** Nanoseconds per op, of the clock given. */
   readonly nsMedian: number;
   readonly nsMin: number;
   readonly nsMax: number;
@@ -66,7 +66,7 @@ export async function runOnce(bench: Bench, scale: number): Promise<BenchResult>
   return result;
 }
 
-/** Warms every bench up, then times them interleaved. `nowNs` is a monotonic clock in nanoseconds. */
+/** Warms every bench up, then times them interleaved. `nowNs` is the clock: wall or CPU time, never going back. */
 export async function timeAll(benches: readonly Bench[], scale: number, repeats: number, nowNs: () => number): Promise<Timing[]> {
   const units: string[] = [];
   for (const bench of benches) units.push((await runOnce(bench, scale)).unit);
