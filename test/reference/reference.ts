@@ -1,0 +1,116 @@
+// The naive implementation of Limpet's aggregation, which every output of the engine is compared with: what `replay`
+// prints for these rules and points. Nothing is late, nothing is capped, all windows close in order at the end of input.
+//
+//   points -> samples -> per rule: groups -> windows (start -> the samples themselves) -> rows
+//
+// It keeps every sample and computes each number from scratch with exact rationals. It shares no code with src/, only two
+// types, and does not do: lateness, futures, caps, relabelling, deduplication, selectors or rules as text.
+//
+// A rule's windows close from its first applied sample's to its last one's; a group is idle in between while it is active:
+// its latest sample lies at most `staleness` before the window's end.
+import { applyCounter, type Completeness, type LastValues } from "./counters.js";
+import type { ExpectedRow } from "./expectedRow.js";
+import { identity, samplesOf } from "./naming.js";
+import { COUNTER_OUTPUTS, type ReferenceWindow, type TimedValue, valuesOf } from "./outputs.js";
+import type { Point, Sample } from "./point.js";
+import type { Rational } from "./rational.js";
+import { matches, outputLabelsOf, outputNameOf, type ReferenceRule } from "./referenceRule.js";
+
+type OpenWindow = Omit<ReferenceWindow, "running" | "values"> & { readonly values: TimedValue[] };
+
+interface Group {
+  /** A metric that belongs to it: names of all its outputs follow from it. */
+  readonly metric: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** By start. Has a window exactly where a sample was applied. */
+  readonly windows: Map<number, OpenWindow>;
+  readonly lasts: LastValues;
+  /** Times of applied samples. */
+  readonly times: number[];
+}
+
+function windowAt(group: Group, start: number): OpenWindow {
+  let window = group.windows.get(start);
+  if (window === undefined) {
+    window = { values: [], increments: [], rates: new Map() };
+    group.windows.set(start, window);
+  }
+  return window;
+}
+
+function groupOf(groups: Map<string, Group>, rule: ReferenceRule, sample: Sample): Group {
+  const labels = outputLabelsOf(rule, sample);
+  const key = identity(outputNameOf(rule, sample.name, ""), labels);
+  let group = groups.get(key);
+  if (group === undefined) {
+    group = { metric: sample.name, labels: Object.fromEntries(labels), windows: new Map(), lasts: new Map(), times: [] };
+    groups.set(key, group);
+  }
+  return group;
+}
+
+function applySample(rule: ReferenceRule, group: Group, sample: Sample, complete: Completeness): void {
+  const start = Math.floor(sample.timeMs / rule.intervalMs) * rule.intervalMs;
+  const isCounter = (name: string): boolean => COUNTER_OUTPUTS.includes(name);
+  let applied = false;
+  if (rule.outputs.some(({ name }) => isCounter(name))) {
+    applied = applyCounter(rule, group.lasts, { window: () => windowAt(group, start), complete }, sample);
+  }
+  if (rule.outputs.some(({ name }) => !isCounter(name))) {
+    windowAt(group, start).values.push({ timeMs: sample.timeMs, value: sample.value });
+    applied = true;
+  }
+  if (applied) group.times.push(sample.timeMs);
+}
+
+function rowsOfWindow(rule: ReferenceRule, group: Group, window: ReferenceWindow, end: number): ExpectedRow[] {
+  return rule.outputs.flatMap((output) =>
+    valuesOf(output, window).map(({ labels, value, tolerance }) => ({
+      name: outputNameOf(rule, group.metric, output.name),
+      labels: { ...group.labels, ...labels },
+      timestamp: end,
+      value,
+      tolerance,
+    })),
+  );
+}
+
+function rowsOfGroup(rule: ReferenceRule, group: Group, lastStart: number): ExpectedRow[] {
+  const rows: ExpectedRow[] = [];
+  const times = [...group.times].sort((a, b) => a - b);
+  const starts = [...group.windows.keys()].sort((a, b) => a - b);
+  let running: Rational[] = [];
+  for (let start = starts[0] ?? Number.POSITIVE_INFINITY; start <= lastStart; start += rule.intervalMs) {
+    const end = start + rule.intervalMs;
+    const latest = times.findLast((time) => time < end);
+    if (latest === undefined || end - latest > rule.stalenessMs) {
+      running = [];
+      const next = starts.find((later) => later > start);
+      if (next === undefined) break;
+      start = next - rule.intervalMs;
+      continue;
+    }
+    const window = group.windows.get(start) ?? { values: [], increments: [], rates: new Map() };
+    running = [...running, ...window.increments];
+    rows.push(...rowsOfWindow(rule, group, { ...window, running }, end));
+  }
+  return rows;
+}
+
+function rowsOfRule(rule: ReferenceRule, samples: readonly Sample[], complete: Completeness): ExpectedRow[] {
+  const groups = new Map<string, Group>();
+  for (const sample of samples) {
+    if (matches(rule, sample)) applySample(rule, groupOf(groups, rule, sample), sample, complete);
+  }
+  const starts = [...groups.values()].flatMap((group) => [...group.windows.keys()]);
+  const lastStart = Math.max(...starts);
+  return [...groups.values()].flatMap((group) => rowsOfGroup(rule, group, lastStart));
+}
+
+/** Every row that the rules make of the points, given in arrival order. Rows come in no particular order. */
+export function referenceRows(rules: readonly ReferenceRule[], points: readonly Point[]): ExpectedRow[] {
+  const samples = points.flatMap(samplesOf);
+  const first = samples.find((sample) => rules.some((rule) => matches(rule, sample)));
+  if (first === undefined) return [];
+  return rules.flatMap((rule) => rowsOfRule(rule, samples, { sinceMs: first.timeMs }));
+}
