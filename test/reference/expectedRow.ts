@@ -25,12 +25,13 @@ export interface Expected {
 export const QUANTILE_ERROR = (2 ** (1 / 64) - 1) / (2 ** (1 / 64) + 1) + 1e-9;
 
 const LOSS: Rational = { numerator: 1n, denominator: 1n << 94n };
-const DYADIC_UNIT = 1024;
-const DYADIC_MAX = 2 ** 40;
+const DYADIC_UNIT = 1024n;
+const DYADIC_UNITS_MAX = 2n ** 50n;
 
+/** k/1024 with |k| <= 2^50. */
 function isSmallDyadic(term: Rational): boolean {
-  const value = toDouble(term);
-  return isDouble(term) && Math.abs(value) <= DYADIC_MAX && Number.isInteger(value * DYADIC_UNIT);
+  const scaled = absolute(term).numerator * DYADIC_UNIT;
+  return scaled % term.denominator === 0n && scaled / term.denominator <= DYADIC_UNITS_MAX;
 }
 
 /** What cancellation among these terms may cost: nothing when they are small dyadic numbers. */

@@ -13,8 +13,8 @@ export interface TimedValue {
 /** Everything that happened to a group in a window, and its running total. */
 export interface ReferenceWindow extends CounterWindow {
   readonly values: readonly TimedValue[];
-  /** Increments since the group became active, this window's included. */
-  readonly running: readonly Rational[];
+  /** Sum of the increments since the group became active, this window's included. */
+  readonly total: Expected;
 }
 
 export interface OutputValue extends Expected {
@@ -25,6 +25,10 @@ export const COUNTER_OUTPUTS: readonly string[] = ["increase", "total", "rate_su
 
 function plain(expected: Expected): OutputValue[] {
   return [{ ...expected, labels: {} }];
+}
+
+export function sumOf(terms: readonly Rational[]): Expected {
+  return rounded(sum(terms), slackOf(terms));
 }
 
 function exactValues(window: ReferenceWindow): Rational[] {
@@ -51,7 +55,7 @@ function rateOf(rate: SeriesRate): Rational {
 
 function rateSum(window: ReferenceWindow): OutputValue[] {
   const rates = [...window.rates.values()].filter((rate) => rate.lastMs > rate.previousMs).map(rateOf);
-  return rates.length === 0 ? [] : plain(rounded(sum(rates), slackOf(rates)));
+  return rates.length === 0 ? [] : plain(sumOf(rates));
 }
 
 function quantiles(window: ReferenceWindow, ranks: readonly number[]): OutputValue[] {
@@ -95,13 +99,13 @@ function fromSamples(output: OutputCall, window: ReferenceWindow): OutputValue[]
 export function valuesOf(output: OutputCall, window: ReferenceWindow): OutputValue[] {
   switch (output.name) {
     case "increase":
-      return plain(rounded(sum(window.increments), slackOf(window.increments)));
+      return plain(sumOf(window.increments));
     case "total":
-      return plain(rounded(sum(window.running), slackOf(window.running)));
+      return plain(window.total);
     case "rate_sum":
       return rateSum(window);
     case "sum_samples":
-      return plain(rounded(sum(exactValues(window)), slackOf(exactValues(window))));
+      return plain(sumOf(exactValues(window)));
     default:
       return window.values.length === 0 ? [] : fromSamples(output, window);
   }

@@ -87,7 +87,8 @@ export function sum(values: Iterable<Rational>): Rational {
 
 /** Bits of a positive integer: 1 -> 1, 255 -> 8. */
 function bitLength(value: bigint): number {
-  return value === 0n ? 0 : value.toString(2).length;
+  const digits = value.toString(16);
+  return value === 0n ? 0 : digits.length * 4 - Math.clz32(Number.parseInt(digits.charAt(0), 16)) + 28;
 }
 
 /** The nearest double, ties to even; overflow gives an infinity, as IEEE 754 says. Zero has no sign. */

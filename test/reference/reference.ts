@@ -11,12 +11,12 @@
 import { applyCounter, type Completeness, type LastValues } from "./counters.js";
 import type { ExpectedRow } from "./expectedRow.js";
 import { identity, samplesOf } from "./naming.js";
-import { COUNTER_OUTPUTS, type ReferenceWindow, type TimedValue, valuesOf } from "./outputs.js";
+import { COUNTER_OUTPUTS, type ReferenceWindow, sumOf, type TimedValue, valuesOf } from "./outputs.js";
 import type { Point, Sample } from "./point.js";
 import type { Rational } from "./rational.js";
 import { matches, outputLabelsOf, outputNameOf, type ReferenceRule } from "./referenceRule.js";
 
-type OpenWindow = Omit<ReferenceWindow, "running" | "values"> & { readonly values: TimedValue[] };
+type OpenWindow = Omit<ReferenceWindow, "total" | "values"> & { readonly values: TimedValue[] };
 
 interface Group {
   /** A metric that belongs to it: names of all its outputs follow from it. */
@@ -80,19 +80,24 @@ function rowsOfGroup(rule: ReferenceRule, group: Group, lastStart: number): Expe
   const times = [...group.times].sort((a, b) => a - b);
   const starts = [...group.windows.keys()].sort((a, b) => a - b);
   let running: Rational[] = [];
+  let total = sumOf(running);
   for (let start = starts[0] ?? Number.POSITIVE_INFINITY; start <= lastStart; start += rule.intervalMs) {
     const end = start + rule.intervalMs;
     const latest = times.findLast((time) => time < end);
     if (latest === undefined || end - latest > rule.stalenessMs) {
       running = [];
+      total = sumOf(running);
       const next = starts.find((later) => later > start);
       if (next === undefined) break;
       start = next - rule.intervalMs;
       continue;
     }
     const window = group.windows.get(start) ?? { values: [], increments: [], rates: new Map() };
-    running = [...running, ...window.increments];
-    rows.push(...rowsOfWindow(rule, group, { ...window, running }, end));
+    if (window.increments.length > 0) {
+      running = [...running, ...window.increments];
+      total = sumOf(running);
+    }
+    rows.push(...rowsOfWindow(rule, group, { ...window, total }, end));
   }
   return rows;
 }
