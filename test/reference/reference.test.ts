@@ -365,6 +365,15 @@ describe("idle", () => {
   test("end of input: rule's last window -> no idle rows after it", () => {
     expect(run(rule({ outputs: outputs("sum_samples") }), [at(1, 1)])).toEqual(["m:10s_sum_samples 1 @10"]);
   });
+
+  test("all retired: after the last window -> idle rows until staleness", () => {
+    const rows = referenceRows([rule({ outputs: outputs("sum_samples"), stalenessMs: 30_000 })], [at(1, 1)], "all retired");
+    expect(rows.map(({ timestamp, value }) => [timestamp, value])).toEqual([
+      [10_000, 1],
+      [20_000, 0],
+      [30_000, 0],
+    ]);
+  });
 });
 
 describe("differences", () => {

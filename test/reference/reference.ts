@@ -6,8 +6,9 @@
 // It keeps every sample and computes each number from scratch with exact rationals. It shares no code with src/, only two
 // types, and does not do: lateness, futures, caps, relabelling, deduplication, selectors or rules as text.
 //
-// A rule's windows close from its first applied sample's to its last one's; a group is idle in between while it is active:
-// its latest sample lies at most `staleness` before the window's end.
+// A rule's windows close from its first applied sample's to its last one's (`replay`), or until every group is retired (a
+// process that lives on). A group is idle in between while it is active: its latest sample lies at most `staleness` before the
+// window's end.
 import { applyCounter, type Completeness, type LastValues } from "./counters.js";
 import type { ExpectedRow } from "./expectedRow.js";
 import { identity, samplesOf } from "./naming.js";
@@ -102,20 +103,30 @@ function rowsOfGroup(rule: ReferenceRule, group: Group, lastStart: number): Expe
   return rows;
 }
 
-function rowsOfRule(rule: ReferenceRule, samples: readonly Sample[], complete: Completeness): ExpectedRow[] {
+/** The last window to close. */
+export type End = "last sample" | "all retired";
+
+interface Input {
+  readonly samples: readonly Sample[];
+  readonly complete: Completeness;
+  readonly end: End;
+}
+
+function rowsOfRule(rule: ReferenceRule, { samples, complete, end }: Input): ExpectedRow[] {
   const groups = new Map<string, Group>();
   for (const sample of samples) {
     if (matches(rule, sample)) applySample(rule, groupOf(groups, rule, sample), sample, complete);
   }
   const starts = [...groups.values()].flatMap((group) => [...group.windows.keys()]);
-  const lastStart = Math.max(...starts);
+  const lastStart = end === "last sample" ? Math.max(...starts) : Number.POSITIVE_INFINITY;
   return [...groups.values()].flatMap((group) => rowsOfGroup(rule, group, lastStart));
 }
 
 /** Every row that the rules make of the points, given in arrival order. Rows come in no particular order. */
-export function referenceRows(rules: readonly ReferenceRule[], points: readonly Point[]): ExpectedRow[] {
+export function referenceRows(rules: readonly ReferenceRule[], points: readonly Point[], end: End = "last sample"): ExpectedRow[] {
   const samples = points.flatMap(samplesOf);
   const first = samples.find((sample) => rules.some((rule) => matches(rule, sample)));
   if (first === undefined) return [];
-  return rules.flatMap((rule) => rowsOfRule(rule, samples, { sinceMs: first.timeMs }));
+  const input = { samples, complete: { sinceMs: first.timeMs }, end };
+  return rules.flatMap((rule) => rowsOfRule(rule, input));
 }

@@ -5,6 +5,8 @@ export interface WrittenRule {
   readonly rule: ReferenceRule;
   /** Alternatives within one selector (`or`) instead of a list of selectors. */
   readonly joined: boolean;
+  /** Of no meaning to the reference, where nothing is late. */
+  readonly grace?: string;
 }
 
 function testText(test: LabelTest): string {
@@ -45,6 +47,7 @@ function ruleEntries(written: WrittenRule): Record<string, unknown> {
     series_memory: `${rule.seriesMemoryMs}ms`,
     ...(rule.stalenessMs === Math.max(rule.intervalMs, 60_000) ? {} : { staleness_interval: `${rule.stalenessMs}ms` }),
     temporality: rule.temporality,
+    ...(written.grace === undefined ? {} : { grace: written.grace }),
   };
 }
 
