@@ -89,25 +89,29 @@ function keptApart(a: Rule, b: Rule): boolean {
 }
 
 interface Identity {
-  /** Grouping, constant labels, name and row labels: equal keys can be equal output series. */
+  /** Grouping, constant labels, name and row labels; also the match when the name depends on an open metric name. */
   readonly key: string;
   readonly shown: string;
   /** The name does not depend on the input's. */
   readonly constant: boolean;
 }
 
+/** A rule is compared with so many writers of one name: thousands that share a name are kept apart by their labels. */
+const comparedMax = 200;
+
 /** Stands for "whatever the metric is called": no file can hold it. */
 const anyMetric = "\u0000";
 
 function identitiesOf(rule: Rule, outputs: ReadonlyMap<string, Output>): Identity[] {
   const identities: Identity[] = [];
+  const match = canonicalMatch(rule.match);
   const group = [rule.by ?? null, rule.without ?? null, rule.labels];
   for (const call of rule.outputs) {
     const names = new Set((metricNames(rule.match) ?? [anyMetric]).map((metric) => outputNameOf(rule, metric, call.name)));
     for (const name of names) {
       for (const row of outputs.get(call.name)?.rows(call.args) ?? []) {
         const constant = !rule.keepMetricNames && rule.outputName !== undefined && !rule.outputName.includes("{metric}");
-        identities.push({ key: JSON.stringify([name, group, row.labels]), shown: name.replace(anyMetric, "METRIC"), constant });
+        identities.push({ key: JSON.stringify([name, group, row.labels, name.includes(anyMetric) ? match : ""]), shown: name.replace(anyMetric, "METRIC"), constant });
       }
     }
   }
@@ -137,7 +141,7 @@ function checkCollisions(rules: readonly PlacedRule[], outputs: ReadonlyMap<stri
       const others = writers.get(identity.key) ?? [];
       writers.set(identity.key, others);
       const collides = others.some((other) => other !== placed && !told.has(other) && told.add(other).size > 0 && reportCollision(other, placed, identity));
-      if (!collides && !others.includes(placed)) others.push(placed);
+      if (!collides && others.length < comparedMax && !others.includes(placed)) others.push(placed);
     }
   }
 }

@@ -33,6 +33,7 @@ test.each([
   ["interval", base.replace("1m", "2m")],
   ["by", base.replace("[x, y]", "[x]")],
   ["without for by", base.replace("by:", "without:")],
+  ["by for nothing", base.replace("by: [x, y],", "")],
   ["by [__name__] for nothing", base.replace("[x, y]", "[__name__]")],
   ["keep_metric_names", `${base}, keep_metric_names: true`],
   ["output_name", `${base}, output_name: n`],
@@ -40,4 +41,9 @@ test.each([
   ["temporality", `${base}, temporality: delta`],
 ])("rule id: another %s -> another id", (_what, keys) => {
   expect(idOf(keys)).not.toBe(idOf(base));
+});
+
+test("rule id: other labels in without, or none -> other ids", () => {
+  const ids = ["without: [x],", "without: [y],", "without: [x, y],", ""].map((without) => idOf(base.replace("by: [x, y],", without)));
+  expect(new Set(ids).size).toBe(4);
 });

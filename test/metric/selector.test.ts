@@ -118,7 +118,7 @@ describe("selector: what it refuses, and where", () => {
 
 describe("selector: regular expressions", () => {
   test("regex: literals and prefix -> agree with what RE2 accepts", () => {
-    const pieces = fc.constantFrom("a", "b", "ab", "|", "\\.", ".", ".*", "(a|b)", "(?i)", "b?", "[ab]", "(", ")", "^", "$", "{2}", "\\d", "+");
+    const pieces = fc.constantFrom("a", "b", "ab", "|", "\\.", ".", ".*", "(a|b)", "(?i)", "b?", "[ab]", "[(]", "(?:b|ab).", "\\(", "(", ")", "^", "$", "{2}", "\\d", "+");
     const values = fc.array(fc.constantFrom("a", "b", "ab", ".", "A", "1", ""), { maxLength: 4 }).map((parts) => parts.join(""));
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 5 }), fc.array(values, { minLength: 20, maxLength: 20 }), (parts, tries) => {
@@ -147,6 +147,10 @@ describe("selector: regular expressions", () => {
     ["a\\.b", ["a.b"], ""],
     ["a\\db", undefined, "a"],
     ["ab|c.*", undefined, ""],
+    ["ab(?:c|d).*", undefined, "ab"],
+    ["ab\\(|c.*", undefined, ""],
+    ["ab[(]|c.*", undefined, ""],
+    ["ab(c|d)|e", undefined, ""],
   ])("regex: %s -> what the index may use", (text, literals, prefix) => {
     const compiled = compileLabelRegex(text);
     expect(compiled.ok ? [compiled.regex.literals, compiled.regex.prefix] : undefined).toEqual([literals, prefix]);
