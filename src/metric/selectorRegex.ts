@@ -72,7 +72,7 @@ function prefixOf(text: string): string {
   const { literal, end } = readLiteral(text, 0);
   const next = text[end];
   // A quantifier binds to the last character (a whole code point), which is then not certain.
-  if (next !== undefined && "*?+{".includes(next)) return [...literal].slice(0, -1).join("");
+  if (next !== undefined && "*?+{".includes(next)) return literal.replace(/.$/su, "");
   return literal;
 }
 

@@ -85,8 +85,10 @@ describe("rule file: good files", () => {
   matched: drop
   state: shadow
 `);
-    const { match: _match, id: _id, place: _place, ...settings } = rule;
-    expect(settings).toEqual({
+    expect(rule).toEqual({
+      id: expect.any(String),
+      place: "rules.yaml:2:3",
+      match: [expect.objectContaining({ text: "m" })],
       name: "all",
       interval: "2m",
       intervalMs: 120_000,
@@ -122,8 +124,14 @@ describe("rule file: good files", () => {
   });
 
   test("rule file: vmagent's keys -> what they mean here", () => {
-    expect(one(`- match: m\n  ignore_old_samples: true\n  ignore_first_sample_interval: 0s\n${rest}`)).toMatchObject({ late: "drop", firstSample: "zero" });
-    expect(one(`- match: m\n  ignore_old_samples: false\n  ignore_first_sample_interval: 5m\n${rest}`)).toMatchObject({ late: "carry", firstSample: "auto" });
+    expect(one(`- match: m\n  ignore_old_samples: true\n  ignore_first_sample_interval: 0s\n${rest}`)).toMatchObject({
+      late: "drop",
+      firstSample: "zero",
+    });
+    expect(one(`- match: m\n  ignore_old_samples: false\n  ignore_first_sample_interval: 5m\n${rest}`)).toMatchObject({
+      late: "carry",
+      firstSample: "auto",
+    });
   });
 
   test("rule file: staleness -> the interval, at least a minute", () => {
@@ -185,7 +193,13 @@ describe("rule file: hostile files", () => {
   });
 
   test("aliases that multiply -> refused", () => {
-    const levels = Array.from({ length: 12 }, (_, i) => `- &l${String(i + 1)} [${Array(9).fill(`*l${String(i)}`).join(", ")}]`);
+    const levels = Array.from(
+      { length: 12 },
+      (_, i) =>
+        `- &l${String(i + 1)} [${Array(9)
+          .fill(`*l${String(i)}`)
+          .join(", ")}]`,
+    );
     const { said } = read(`- &l0 [x, x, x, x, x, x, x, x, x]\n${levels.join("\n")}\n`);
     expect(said.filter((line) => line.includes("aliases add more than 100000 values"))).toHaveLength(1);
   });
@@ -200,9 +214,43 @@ describe("rule file: hostile files", () => {
 
   test("any text -> an answer with places inside the file", () => {
     const good = readFileSync(new URL("test/fixtures/rules/good/anchors.yaml", root), "utf8");
-    const pieces = fc.constantFrom("- ", "match: m\n", "  interval: 1m\n", "  outputs: [total]\n", "[", "]", "{", "}", ": ", "&a ", "*a", "<<: *a\n", "%{REGION}", "%{X}", "'", '"', "\n", "\t", "!x ", "\u0000", "\ud800", "|", "#", "? ", "---\n", "rules:\n", "defaults: ");
-    const edited = fc.tuple(fc.nat(good.length), fc.nat(8), fc.array(pieces, { maxLength: 3 })).map(([at, cut, parts]) => good.slice(0, at) + parts.join("") + good.slice(at + cut));
-    const anything = fc.oneof(fc.string({ unit: "binary" }), fc.array(pieces, { maxLength: 15 }).map((parts) => parts.join("")), edited);
+    const pieces = fc.constantFrom(
+      "- ",
+      "match: m\n",
+      "  interval: 1m\n",
+      "  outputs: [total]\n",
+      "[",
+      "]",
+      "{",
+      "}",
+      ": ",
+      "&a ",
+      "*a",
+      "<<: *a\n",
+      "%{REGION}",
+      "%{X}",
+      "'",
+      '"',
+      "\n",
+      "\t",
+      "!x ",
+      "\u0000",
+      "\ud800",
+      "|",
+      "#",
+      "? ",
+      "---\n",
+      "rules:\n",
+      "defaults: ",
+    );
+    const edited = fc
+      .tuple(fc.nat(good.length), fc.nat(8), fc.array(pieces, { maxLength: 3 }))
+      .map(([at, cut, parts]) => good.slice(0, at) + parts.join("") + good.slice(at + cut));
+    const anything = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.array(pieces, { maxLength: 15 }).map((parts) => parts.join("")),
+      edited,
+    );
     fc.assert(
       fc.property(anything, (text) => {
         const { problems } = readRules([{ name: "f", text }], { outputs, env: { REGION: "eu" }, naming: "telegraf" });

@@ -11,7 +11,7 @@ function idOf(keys: string): string {
   return rule.id;
 }
 
-const base = "match: 'm{a=\"1\",b=\"2\"}', interval: 1m, by: [x, y], outputs: [min]";
+const base = 'match: \'m{a="1",b="2"}\', interval: 1m, by: [x, y], outputs: [min]';
 
 test("rule id: fixed -> a change of the canonical form would orphan all stored state", () => {
   expect(idOf(base)).toBe("a5009950e5b9f617");
@@ -20,9 +20,12 @@ test("rule id: fixed -> a change of the canonical form would orphan all stored s
 test.each([
   ["name", `name: n, ${base}`],
   ["outputs", base.replace("[min]", "[max, avg]")],
-  ["grace, late, caps, memory", `${base}, grace: 1m, late: drop, max_series: 5, max_groups: 5, series_memory: 2h, staleness_interval: 1h, time: arrival, state: off, first_sample: zero`],
+  [
+    "grace, late, caps, memory",
+    `${base}, grace: 1m, late: drop, max_series: 5, max_groups: 5, series_memory: 2h, staleness_interval: 1h, time: arrival, state: off, first_sample: zero`,
+  ],
   ["order of by", base.replace("[x, y]", "[y, x, __name__]")],
-  ["spelling of match", base.replace("'m{a=\"1\",b=\"2\"}'", "['{b=`2`, a=`1`, __name__=`m`}']")],
+  ["spelling of match", base.replace('\'m{a="1",b="2"}\'', "['{b=`2`, a=`1`, __name__=`m`}']")],
   ["spelling of interval", base.replace("1m", "60s")],
 ])("rule id: another %s -> the same id", (_what, keys) => {
   expect(idOf(keys)).toBe(idOf(base));

@@ -11,7 +11,15 @@ const good = "- {match: m, interval: 1m, outputs: [total]}\n";
 const bad = "- match: n\n  interval: 7x\n  outputs: [total]\n";
 
 beforeAll(() => {
-  for (const [path, text] of Object.entries({ "a.yaml": good, "b.yml": good.replace("m,", "b,"), "bad.yaml.off": bad, "deep/c.yaml": good, "deep/er/d.yaml": good, ".hidden.yaml": bad, "empty/x.txt": "" })) {
+  for (const [path, text] of Object.entries({
+    "a.yaml": good,
+    "b.yml": good.replace("m,", "b,"),
+    "bad.yaml.off": bad,
+    "deep/c.yaml": good,
+    "deep/er/d.yaml": good,
+    ".hidden.yaml": bad,
+    "empty/x.txt": "",
+  })) {
     mkdirSync(join(folder, path, ".."), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
@@ -74,6 +82,6 @@ describe("check: what is printed", () => {
     const program = new Command();
     registerCheck(program);
     const [command] = program.commands;
-    expect(command?.helpInformation()).toMatch(/check \[options\] <file\.\.\.>[^]*--naming/);
+    expect(command?.helpInformation()).toMatch(/check \[options\] <file\.\.\.>[\s\S]*--naming/);
   });
 });

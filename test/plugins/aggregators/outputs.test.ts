@@ -30,7 +30,20 @@ const busy: WindowView = {
   quantile: (phi) => 100 + phi,
 };
 /** A living group in a window without samples. */
-const idle: WindowView = { ...busy, count: 0, sum: 0, min: Infinity, max: -Infinity, last: Number.NaN, mean: Number.NaN, variance: Number.NaN, increase: 0, rateSum: Number.NaN, rateSeries: 0, quantile: () => Number.NaN };
+const idle: WindowView = {
+  ...busy,
+  count: 0,
+  sum: 0,
+  min: Infinity,
+  max: -Infinity,
+  last: Number.NaN,
+  mean: Number.NaN,
+  variance: Number.NaN,
+  increase: 0,
+  rateSum: Number.NaN,
+  rateSeries: 0,
+  quantile: () => Number.NaN,
+};
 
 describe("outputs: what each reads", () => {
   test.each([
@@ -45,12 +58,13 @@ describe("outputs: what each reads", () => {
     ["total", 12, 12, ["counter"], "repeat", "counter"],
     ["increase", 11, 0, ["counter"], "zero", "gauge"],
     ["rate_sum", 13, Number.NaN, ["counter"], "nothing", "gauge"],
-  ] as const)("output: %s -> %d, and %d in an idle window", (name, value, idleValue, kinds, idleMode, type) => {
+  ] as const)("output: %s -> %d, and %d in an idle window", (...row) => {
+    const [name, value, idleValue, kinds, idleMode, type] = row;
     const plugin = output(name);
-    const [row, ...more] = plugin.rows([]);
+    const [only, ...more] = plugin.rows([]);
     expect(more).toEqual([]);
-    expect(row?.labels).toEqual([]);
-    expect([row?.read(busy), row?.read(idle)]).toEqual([value, idleValue]);
+    expect(only?.labels).toEqual([]);
+    expect([only?.read(busy), only?.read(idle)]).toEqual([value, idleValue]);
     expect({ kinds: plugin.kinds, idle: plugin.idle, type: plugin.type }).toEqual({ kinds, idle: idleMode, type });
     expect([plugin.check([]), plugin.check([1])]).toEqual([undefined, `${name} takes no arguments`]);
   });
