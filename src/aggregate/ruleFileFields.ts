@@ -1,6 +1,7 @@
 // Readers of one key each: a value of the wrong kind or outside its limit becomes a problem at its place, and undefined.
-import { nearest } from "../base/nearest.js";
+
 import { parseDuration } from "../base/duration.js";
+import { nearest } from "../base/nearest.js";
 import { type ProblemList, type SourceFile, show } from "./ruleFileProblem.js";
 import type { MapValue, Value } from "./ruleFileYaml.js";
 

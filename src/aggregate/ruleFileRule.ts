@@ -2,7 +2,6 @@
 // that need all rules.
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
-import { ruleIdOf } from "./ruleId.js";
 import { type Fields, readBoolean, readCount, readDuration, readLabelNames, readText, readWord, refuse } from "./ruleFileFields.js";
 import { acceptedKeys, laterKeys } from "./ruleFileKeys.js";
 import { readLabels } from "./ruleFileLabels.js";
@@ -10,6 +9,7 @@ import { type Naming, plainLabel, readMatch, warnUnmatchable } from "./ruleFileM
 import { checkNames, readTemplate } from "./ruleFileNames.js";
 import { type PlacedCall, readOutputs } from "./ruleFileOutputs.js";
 import { positionOf, show } from "./ruleFileProblem.js";
+import { ruleIdOf } from "./ruleId.js";
 
 export interface RuleContext {
   readonly outputs: ReadonlyMap<string, Output>;

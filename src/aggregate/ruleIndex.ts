@@ -8,7 +8,7 @@
 //
 // Looking up collects the entries of the Series' own name and labels, then runs their matchers in full, so the keys decide
 // only speed. Rules with `state: off` are not in it.
-import { matchesAll, type Matcher } from "../metric/selector.js";
+import { type Matcher, matchesAll } from "../metric/selector.js";
 import type { Series } from "../metric/series.js";
 import type { Rule } from "./rule.js";
 

@@ -1,8 +1,9 @@
 // Reads selectors: `name`, `{...}`, `name{...}`, alternatives by `or`, `{"my.metric"}`, quoted label names, the three quotes,
 // a trailing comma. Grammar: VictoriaMetrics' metricsql, less what cannot select series (ranges, offsets, functions).
 // One pass over the text with an index; the first error ends it and says its offset.
-import { compileLabelRegex } from "./selectorRegex.js";
+
 import type { Matcher, Selector } from "./selector.js";
+import { compileLabelRegex } from "./selectorRegex.js";
 
 export interface SelectorError {
   /** Index into the text, UTF-16 units. */

@@ -2,8 +2,8 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Rule } from "#limpet/aggregate/rule.js";
 import { buildRuleIndex, matchingRules } from "#limpet/aggregate/ruleIndex.js";
-import { labelOf, type Series } from "#limpet/metric/series.js";
 import { parseSelector } from "#limpet/metric/selectorParse.js";
+import { labelOf, type Series } from "#limpet/metric/series.js";
 
 function rule(selectors: readonly string[], state: Rule["state"] = "active"): Rule {
   const match = selectors.map((text) => {
