@@ -64,15 +64,8 @@ function encodeValue(value: FieldValue): string {
     case "bool":
       return value.value ? "true" : "false";
     case "string":
-      return `"${encodeText(value.value)}"`;
+      return `"${decodeUtf8(value.value).text.replace(/["\\]/g, "\\$&")}"`;
   }
-}
-
-// Telegraf refuses a form feed and a lone CR in a string; both become a space, the nearest thing both grammars can carry.
-function encodeText(bytes: Uint8Array): string {
-  return decodeUtf8(bytes)
-    .text.replace(/["\\]/g, "\\$&")
-    .replace(/\f|\r(?!\n)/g, " ");
 }
 
 /** Shortest digits that read back as the same double, never with an exponent (Go's 'f', -1): 1e21 is 1 and 21 zeros. */

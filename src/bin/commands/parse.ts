@@ -92,9 +92,9 @@ function keyJson(bytes: Uint8Array): string {
 
 function valueJson(value: FieldValue): string {
   switch (value.kind) {
-    // JSON.stringify writes -0 as 0; `-0` is JSON too, and reads back as it was.
+    // Shortest digits that read back as the same double, except the sign of zero, which JSON.stringify does not write.
     case "float":
-      return Object.is(value.value, -0) ? "-0" : JSON.stringify(value.value);
+      return JSON.stringify(value.value);
     case "bool":
       return String(value.value);
     case "string":
