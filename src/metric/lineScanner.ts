@@ -95,7 +95,8 @@ export class LineScanner {
   #token(kind: TokenKind, expected: string): boolean {
     const start = this.at;
     const moved = this.#grammar === "telegraf" ? this.#telegrafToken(kind) : this.#referenceToken(kind);
-    if (!moved || this.at === start) return this.#fail(expected);
+    if (this.at === start) return this.#fail(expected);
+    if (!moved) return this.#fail(kind === "measurement" ? "parse error" : expected);
     return true;
   }
 
