@@ -92,7 +92,7 @@ describe("corpus, decode", () => {
       if (name === "none") throw new Error(`${input.key}: ${JSON.stringify(bytes.toString("latin1"))} accepted; the corpus: ${output.error}`);
       accepted[name] = (accepted[name] ?? 0) + 1;
     }
-    // Checked against Telegraf 1.30's own parser: it accepts exactly these.
+    // Telegraf 1.30's own stream parser was run over the corpus and agrees, but for the 31 inputs on which it never returns.
     expect(accepted).toEqual({ "bad UTF-8": 94, "control byte": 4, "duplicate tag": 2, separator: 152 });
   });
 

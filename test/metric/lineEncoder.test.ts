@@ -109,8 +109,8 @@ describe("encode: floats", () => {
 });
 
 // Names both grammars carry unchanged: no control characters, no backslash, no leading `#`.
-const name = fc.string({ unit: "grapheme", minLength: 1, maxLength: 8 }).filter((text) => !/[\p{Cc}\\]|^#/u.test(text) && text.isWellFormed());
-const text = fc.string({ unit: "binary", maxLength: 12 }).filter((value) => value.isWellFormed());
+const name = fc.string({ unit: "grapheme", minLength: 1, maxLength: 8 }).filter((text) => !/[\p{Cc}\\]|^#/u.test(text) && !/\p{Cs}/u.test(text));
+const text = fc.string({ unit: "binary", maxLength: 12 }).filter((value) => !/\p{Cs}/u.test(value));
 const value = fc.oneof(
   fc.record({ float: fc.double({ noNaN: true, noDefaultInfinity: true }) }),
   fc.record({ int: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String) }),
