@@ -72,6 +72,7 @@ describe("parse: streams", () => {
     await parse(Readable.from(Array.from({ length: 20 }, () => chunk)), output, "ns");
     expect(received).toBe(20 * 8192);
     expect(waitingMax).toBeLessThan(1_000_000);
+    expect(output.listenerCount("drain") + output.listenerCount("close")).toBe(0);
   });
   test("a reader that leaves -> ends quietly", async () => {
     const output = new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error("gone"), { code: "EPIPE" })) });
