@@ -102,6 +102,7 @@ export class SinkQueue {
     const { queueBytesMax } = this.#options;
     const queued: QueuedBlock = {
       id,
+      rule: block.rule,
       bytes: block.bytes,
       offeredMs: nowMs,
       cost: block.bytes.length + 8 * block.rowCount + blockCost,
@@ -220,6 +221,7 @@ export class SinkQueue {
       if (part !== undefined) {
         count += (part.rows.length - part.next) / 2;
         part.rows = new Uint32Array(0);
+        part.next = 0;
         firstPart(lane);
       }
       for (const piece of lane.cut) count += removeRows(piece, (other) => other === block).get(block) ?? 0;
