@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { backoffMs } from "#limpet/base/backoff.js";
 import { Ring } from "#limpet/base/ring.js";
-import fc from "fast-check";
 
 test.each([
   [1, 0, 15],

@@ -4,7 +4,7 @@ import { compressSnappy } from "#limpet/base/snappy.js";
 import { createReceiver } from "#limpet/http/remoteWriteReceiver.js";
 import { WriteRequestEncoder } from "#limpet/metric/remoteWrite.js";
 import { RowReader } from "#limpet/metric/rowBlock.js";
-import { blockOf, staleBytes, testRow, type TestRow } from "../metric/blocks.js";
+import { blockOf, staleBytes, type TestRow, testRow } from "../metric/blocks.js";
 
 function body(...rows: readonly TestRow[]): Uint8Array {
   const encoder = new WriteRequestEncoder();
@@ -20,7 +20,16 @@ test("receiver: new samples, a re-send, another value, an older one -> 204, 204,
   expect(receiver.receive(body(testRow("a", 10, 1), testRow("b", 20, 2))).status).toBe(204);
   expect(receiver.receive(body(testRow("a", 10, 3)))).toMatchObject({ status: 400, body: expect.stringContaining("duplicate sample for timestamp") });
   expect(receiver.receive(body(testRow("b", 10, 2)))).toMatchObject({ status: 400, body: expect.stringContaining("out of order sample") });
-  expect(receiver.stats).toEqual({ requests: 4, samples: 4, rowsStored: 3, rowsDuplicate: 1, conflicts: 1, outOfOrder: 1, badRequests: 0, series: 2 });
+  expect(receiver.stats).toEqual({
+    requests: 4,
+    samples: 4,
+    rowsStored: 3,
+    rowsDuplicate: 1,
+    conflicts: 1,
+    outOfOrder: 1,
+    badRequests: 0,
+    series: 2,
+  });
 });
 
 test("receiver: one bad sample in a request -> nothing of it is kept", () => {

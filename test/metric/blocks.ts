@@ -22,7 +22,8 @@ export function blockOf(rows: readonly TestRow[], rule = "test"): RowBlock {
 /** `name{a=1,b=2}` at a time, with a value. */
 export function testRow(series: string, timestamp: number, value: number): TestRow {
   const [, name = "", inside = ""] = /^([^{]*)(?:\{(.*)\})?$/.exec(series) ?? [];
-  const labels = inside === "" ? [] : inside.split(",").map((pair): [string, string] => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
+  const labels =
+    inside === "" ? [] : inside.split(",").map((pair): [string, string] => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
   return { labels: [["__name__", name], ...labels], timestamp, value };
 }
 

@@ -10,7 +10,7 @@ export interface RealServer {
   /** http://127.0.0.1:PORT */
   readonly url: string;
   readonly folder: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Whether a program is installed. Under CI its absence is an error; elsewhere it is said aloud and the caller skips. */
@@ -41,14 +41,21 @@ export function freePort(): Promise<number> {
 }
 
 /** Starts `binary` with the arguments for a port and a folder; resolves when `readyPath` answers 200. */
-export async function startServer(binary: string, readyPath: string, argumentsOf: (port: number, folder: string) => readonly string[], port?: number): Promise<RealServer> {
+export async function startServer(
+  binary: string,
+  readyPath: string,
+  argumentsOf: (port: number, folder: string) => readonly string[],
+  port?: number,
+): Promise<RealServer> {
   let problem = "";
   for (let attempt = 0; attempt < 3; attempt++) {
     const folder = mkdtempSync(join(tmpdir(), `limpet-${binary}-`));
     const chosen = port ?? (await freePort());
     const child = spawn(binary, argumentsOf(chosen, folder), { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
-    const keep = (chunk: Buffer): void => void (output = (output + chunk.toString()).slice(-4000));
+    const keep = (chunk: Buffer): void => {
+      output = (output + chunk.toString()).slice(-4000);
+    };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     const url = `http://127.0.0.1:${chosen}`;
@@ -63,7 +70,7 @@ export async function startServer(binary: string, readyPath: string, argumentsOf
 
 async function isReady(child: ChildProcess, url: string): Promise<boolean> {
   const deadline = performance.now() + 20_000;
-  while (child.exitCode === null && child.signalCode === null && performance.now() < deadline) {
+  while (isAlive(child) && performance.now() < deadline) {
     const status = await fetch(url).then(
       async (response) => {
         await response.arrayBuffer();
@@ -72,14 +79,18 @@ async function isReady(child: ChildProcess, url: string): Promise<boolean> {
       () => 0,
     );
     // Its own listener, not somebody else's on the port it could not have.
-    if (status === 200) return child.exitCode === null;
+    if (status === 200) return isAlive(child);
     await delay(20);
   }
   return false;
 }
 
+function isAlive(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
+
 async function stop(child: ChildProcess, folder: string): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
+  if (isAlive(child)) {
     const exited = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await exited;

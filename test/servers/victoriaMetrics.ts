@@ -22,7 +22,9 @@ export interface VictoriaMetrics extends RealServer {
 export async function startVictoriaMetrics(port?: number): Promise<VictoriaMetrics> {
   const server = await startServer("victoria-metrics", "/health", flags, port);
   // Written samples become visible with a flush only.
-  const flush = async (): Promise<void> => void (await (await fetch(`${server.url}/internal/force_flush`)).arrayBuffer());
+  const flush = async (): Promise<void> => {
+    await (await fetch(`${server.url}/internal/force_flush`)).arrayBuffer();
+  };
   return {
     ...server,
     remoteWriteUrl: `${server.url}/api/v1/write`,
@@ -32,7 +34,7 @@ export async function startVictoriaMetrics(port?: number): Promise<VictoriaMetri
     },
     async exportSeries(selector) {
       await flush();
-      const response = await fetch(`${server.url}/api/v1/export?${new URLSearchParams({ "match[]": selector })}`);
+      const response = await fetch(`${server.url}/api/v1/export?${new URLSearchParams({ "match[]": selector }).toString()}`);
       const lines = (await response.text()).split("\n").filter((line) => line !== "");
       // The API's documented shape.
       return lines.map((line) => JSON.parse(line) as ExportedSeries);

@@ -1,12 +1,12 @@
 // Plan: the machine alone, on a virtual clock. First its promises one by one, with answers given by hand; then a random receiver
 // that loses, delays and refuses, under which conservation, order per series and one request per series in flight must hold.
 import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { RowReader } from "#limpet/metric/rowBlock.js";
 import type { Answer } from "#limpet/plugins/sinks/remote-write/answer.js";
 import { type QueueAction, type QueueOptions, SinkQueue } from "#limpet/plugins/sinks/remote-write/queue.js";
 import type { BlockOutcome } from "#limpet/sink/sink.js";
-import fc from "fast-check";
-import { blockOf, testRow, type TestRow } from "../metric/blocks.js";
+import { blockOf, type TestRow, testRow } from "../metric/blocks.js";
 
 const options: QueueOptions = {
   name: "test",
@@ -163,10 +163,33 @@ describe("sink queue: sending", () => {
     const rig = new Rig();
     const bad: TestRow[] = [
       { labels: [["__name__", "a-b c"]], timestamp: 1, value: 1 },
-      { labels: [["__name__", "m"], ["x", "1"], ["x", "2"]], timestamp: 1, value: 1, raw: true },
-      { labels: [["__name__", "m"], ["x", ""]], timestamp: 1, value: 1 },
+      {
+        labels: [
+          ["__name__", "m"],
+          ["x", "1"],
+          ["x", "2"],
+        ],
+        timestamp: 1,
+        value: 1,
+        raw: true,
+      },
+      {
+        labels: [
+          ["__name__", "m"],
+          ["x", ""],
+        ],
+        timestamp: 1,
+        value: 1,
+      },
       { labels: [["x", "1"]], timestamp: 1, value: 1 },
-      { labels: [["__name__", "m"], ["9x", "1"]], timestamp: 1, value: 1 },
+      {
+        labels: [
+          ["__name__", "m"],
+          ["9x", "1"],
+        ],
+        timestamp: 1,
+        value: 1,
+      },
     ];
     rig.offer(1, [...bad, testRow("good:name{é=x}".replace("é", "e"), 1, 1)]);
     expect(rig.sent()).toEqual(["good:name@1"]);
@@ -268,7 +291,9 @@ describe("sink queue: failures", () => {
     }
     rig.answer(0, 204);
     expect(rig.logs).toHaveLength(2);
-    expect(rig.logs[0]).toMatch(/^warn: sink test: connection refused; 2 rows queued \(0\.0 of 1\.0 MiB\), retrying in \d+ ms; check that the receiver runs/);
+    expect(rig.logs[0]).toMatch(
+      /^warn: sink test: connection refused; 2 rows queued \(0\.0 of 1\.0 MiB\), retrying in \d+ ms; check that the receiver runs/,
+    );
     expect(rig.logs[1]).toMatch(/^info: sink test: answers again after \d/);
   });
 });
@@ -289,15 +314,27 @@ describe("sink queue: refusals", () => {
 
   test("queue: one conflict and one out-of-order row among 64 -> exactly those, the other 62 stored, in few requests", () => {
     const rig = new Rig({ batch: { rowsMax: 100, bytesMax: 100_000, cutsMax: 64 } });
-    rig.offer(1, Array.from({ length: 64 }, (_, i) => testRow(`m${i}`, 1, 1)));
-    const requests = answerAll(rig, new Map([["m5@1", conflictBody], ["m60@1", "out of order sample"]]));
+    rig.offer(
+      1,
+      Array.from({ length: 64 }, (_, i) => testRow(`m${i}`, 1, 1)),
+    );
+    const requests = answerAll(
+      rig,
+      new Map([
+        ["m5@1", conflictBody],
+        ["m60@1", "out of order sample"],
+      ]),
+    );
     expect(rig.settled.get(1)).toEqual({ stored: 62, conflict: 1, unknown: 1, dropped: {} });
     expect(requests).toBeLessThanOrEqual(1 + 2 * 2 * 6);
   });
 
   test("queue: every row of a large batch refused -> bounded requests, rows that were not tried alone are unknown", () => {
     const rig = new Rig({ batch: { rowsMax: 2000, bytesMax: 1_000_000, cutsMax: 64 } });
-    rig.offer(1, Array.from({ length: 2000 }, (_, i) => testRow(`m${i}`, 1, 1)));
+    rig.offer(
+      1,
+      Array.from({ length: 2000 }, (_, i) => testRow(`m${i}`, 1, 1)),
+    );
     let requests = 0;
     for (; rig.sent().length > 0; requests++) rig.answer(0, 400, conflictBody);
     expect(requests).toBe(65);
@@ -311,7 +348,9 @@ describe("sink queue: refusals", () => {
     rig.offer(1, series("ab", 1));
     rig.answer(0, 401, "no\nsecond line");
     expect(rig.settled.get(1)).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { bad_request: 2 } });
-    expect(rig.logs).toEqual(['warn: sink test: 2 rows refused (bad_request), last: HTTP 401 "no"; check the credentials in the sink\'s URL or headers']);
+    expect(rig.logs).toEqual([
+      'warn: sink test: 2 rows refused (bad_request), last: HTTP 401 "no"; check the credentials in the sink\'s URL or headers',
+    ]);
   });
 
   test("queue: halves of a refused batch -> before newer rows, in their order", () => {
@@ -373,7 +412,10 @@ describe("sink queue: closing", () => {
 
 describe("sink queue: any receiver", () => {
   // A choice per event: what the receiver does, or how much is offered.
-  const events = fc.array(fc.tuple(fc.constantFrom("offer", "ok", "ok", "fail", "lost answer", "400", "time", "wake"), fc.nat(1000)), { minLength: 20, maxLength: 100 });
+  const events = fc.array(fc.tuple(fc.constantFrom("offer", "ok", "ok", "fail", "lost answer", "400", "time", "wake"), fc.nat(1000)), {
+    minLength: 20,
+    maxLength: 100,
+  });
 
   test("queue: random losses, refusals and overload -> every row one outcome, each series in order, never over its bytes", () => {
     fc.assert(
@@ -397,7 +439,10 @@ describe("sink queue: any receiver", () => {
             id++;
             const count = amount % 40;
             rowCounts.set(id, count);
-            rig.offer(id, Array.from({ length: count }, (_, i) => testRow(`m${i}`, id, 1)));
+            rig.offer(
+              id,
+              Array.from({ length: count }, (_, i) => testRow(`m${i}`, id, 1)),
+            );
           } else if (what === "time") rig.nowMs += amount * 10;
           else if (what === "wake" && rig.wakeAtMs !== Infinity) rig.wake();
           else if (what === "400") {

@@ -35,7 +35,10 @@ function offer(sink: Sink, timestamp: number, count = 50): Promise<BlockOutcome>
 }
 
 /** Misbehaves on the first `times` requests, then is a good receiver. */
-function badFirst(times: number, bad: (request: IncomingMessage, response: ServerResponse) => void): { listener: RequestListener; receiver: ReturnType<typeof createReceiver> } {
+function badFirst(
+  times: number,
+  bad: (request: IncomingMessage, response: ServerResponse) => void,
+): { listener: RequestListener; receiver: ReturnType<typeof createReceiver> } {
   const receiver = createReceiver();
   let seen = 0;
   return { receiver, listener: (request, response) => (seen++ < times ? bad(request, response) : receiver.handler(request, response)) };
@@ -66,10 +69,13 @@ describe("remote-write sink over sockets", () => {
     ["429 with Retry-After: 0", (_request, response) => void response.writeHead(429, { "retry-after": "0" }).end("slow down")],
     ["503", (_request, response) => void response.writeHead(503).end()],
     ["the connection is closed before an answer", (request) => void request.socket.destroy()],
-    ["500, the connection is closed within its body", (request, response) => {
-      response.writeHead(500, { "content-length": "100" });
-      response.write("only this", () => request.socket.destroy());
-    }],
+    [
+      "500, the connection is closed within its body",
+      (request, response) => {
+        response.writeHead(500, { "content-length": "100" });
+        response.write("only this", () => request.socket.destroy());
+      },
+    ],
   ])("sink: at first %s -> sent again, every row stored once", async (_name, bad) => {
     const { listener, receiver } = badFirst(6, bad);
     const sink = await open(await serve(listener));
@@ -93,7 +99,9 @@ describe("remote-write sink over sockets", () => {
 
   test("sink: a receiver that never answers -> each request ends at the timeout, close() at its deadline, rows dropped{stop}", async () => {
     let requests = 0;
-    const url = await serve(() => void requests++);
+    const url = await serve(() => {
+      requests++;
+    });
     const sink = await open(url, { timeoutMs: 20 });
     const outcome = offer(sink, 1000, 1);
     await sink.close(300);

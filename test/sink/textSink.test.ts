@@ -65,10 +65,13 @@ describe("text sinks", () => {
   test("stdout: reader sleeps -> the queue stays under its bytes, the oldest waiting block goes, the rest is written in order", async () => {
     let release: () => void = () => undefined;
     const written: string[] = [];
-    const stream = new Writable({ highWaterMark: 1, write: (chunk: Buffer, _encoding, next) => {
-      written.push(chunk.toString());
-      release = next;
-    } });
+    const stream = new Writable({
+      highWaterMark: 1,
+      write: (chunk: Buffer, _encoding, next) => {
+        written.push(chunk.toString());
+        release = next;
+      },
+    });
     const sink = new TextSink("stdout:", streamOutput(stream), { ...quiet, queueBytesMax: 1000 });
     const outcomes = ["a", "b", "c", "d"].map((name) => offer(sink, name));
     expect(sink.stats().queueBytes).toBeLessThanOrEqual(1000);

@@ -3,7 +3,16 @@
 import { compressSnappy } from "#limpet/base/snappy.js";
 import { WriteRequestEncoder } from "#limpet/metric/remoteWrite.js";
 import type { RowBlock } from "#limpet/metric/rowBlock.js";
-import { type BlockOutcome, maxAgeMsDefault, queueBytesMaxDefault, type Sink, type SinkOptions, type SinkPlugin, type SinkStats, SinkUrlError } from "#limpet/sink/sink.js";
+import {
+  type BlockOutcome,
+  maxAgeMsDefault,
+  queueBytesMaxDefault,
+  type Sink,
+  type SinkOptions,
+  type SinkPlugin,
+  type SinkStats,
+  SinkUrlError,
+} from "#limpet/sink/sink.js";
 import { newAgent, post, type Target } from "./post.js";
 import { type QueueAction, type QueueEvent, SinkQueue } from "./queue.js";
 
@@ -112,7 +121,8 @@ class RemoteWriteSink implements Sink {
       }
       case "wake":
         clearTimeout(this.#timer);
-        if (action.atMs !== Infinity) this.#timer = setTimeout(() => this.#step({ kind: "tick" }), Math.min(timerMsMax, Math.max(0, action.atMs - now())));
+        if (action.atMs !== Infinity)
+          this.#timer = setTimeout(() => this.#step({ kind: "tick" }), Math.min(timerMsMax, Math.max(0, action.atMs - now())));
         return;
       case "log":
         return this.#log(action.level, action.message);

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { isNativeError } from "node:util/types";
 import { type Sink, type SinkOptions, type SinkPlugin, SinkUrlError } from "#limpet/sink/sink.js";
 import { fileOutput, streamOutput } from "./outputs.js";
-import { TextSink, type TextOutput } from "./textSink.js";
+import { type TextOutput, TextSink } from "./textSink.js";
 
 export const sink: SinkPlugin = { schemes: ["file", "stdout"], form: "file:PATH or stdout:", open };
 

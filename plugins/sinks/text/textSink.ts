@@ -8,7 +8,15 @@ import { isNativeError } from "node:util/types";
 import { Ring } from "#limpet/base/ring.js";
 import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
 import { formatRow } from "#limpet/metric/rowText.js";
-import { type BlockOutcome, type DropReason, queueBytesMaxDefault, type Sink, type SinkLog, type SinkOptions, type SinkStats } from "#limpet/sink/sink.js";
+import {
+  type BlockOutcome,
+  type DropReason,
+  queueBytesMaxDefault,
+  type Sink,
+  type SinkLog,
+  type SinkOptions,
+  type SinkStats,
+} from "#limpet/sink/sink.js";
 
 export interface TextOutput {
   /** Resolves when the text is written, and takes no other meanwhile. After a rejection nothing of it may remain that is not a whole line. */
@@ -40,7 +48,7 @@ export class TextSink implements Sink {
   #loop: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #nextWarnMs = 0;
-  readonly #total = { stored: 0, dropped: {} as Record<string, number> };
+  readonly #total: { stored: number; dropped: Record<string, number> } = { stored: 0, dropped: {} };
 
   constructor(name: string, output: TextOutput, options: SinkOptions) {
     this.name = name;
@@ -70,7 +78,15 @@ export class TextSink implements Sink {
 
   stats(): SinkStats {
     const { stored, dropped } = this.#total;
-    return { stored, conflict: 0, unknown: 0, dropped: { ...dropped }, queueBytes: this.#queueBytes, queueBytesMax: this.#queueBytesMax, queueRows: this.#queueRows };
+    return {
+      stored,
+      conflict: 0,
+      unknown: 0,
+      dropped: { ...dropped },
+      queueBytes: this.#queueBytes,
+      queueBytesMax: this.#queueBytesMax,
+      queueRows: this.#queueRows,
+    };
   }
 
   async #close(deadlineMs: number): Promise<void> {
@@ -80,7 +96,8 @@ export class TextSink implements Sink {
     clearTimeout(timer);
     if (this.#current !== undefined) this.#drop(this.#current, this.#currentStored, "stop", "it did not take them in time");
     this.#current = undefined;
-    for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take()) this.#drop(queued, 0, "stop", "it did not take them in time");
+    for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take())
+      this.#drop(queued, 0, "stop", "it did not take them in time");
     await this.#output.close();
   }
 
@@ -127,7 +144,10 @@ export class TextSink implements Sink {
     const nowMs = performance.now();
     if (nowMs < this.#nextWarnMs) return;
     this.#nextWarnMs = nowMs + warnEveryMs;
-    this.#log("warn", `sink ${this.name}: ${queued.block.rowCount - stored} rows dropped (${reason}): ${why}; limpet_sink_rows_total counts all of them`);
+    this.#log(
+      "warn",
+      `sink ${this.name}: ${queued.block.rowCount - stored} rows dropped (${reason}): ${why}; limpet_sink_rows_total counts all of them`,
+    );
   }
 
   /** `stored` of the block's rows are written, the others dropped for `reason`. */
