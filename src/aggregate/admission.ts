@@ -61,12 +61,12 @@ import { heap8, heapBuffer } from "../kernel/memory.js";
 import { findKey, hashBytes } from "../kernel/reader.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import type { Point } from "../metric/lineDecoder.js";
-import { seriesOf } from "../metric/naming.js";
 import { encodeLabels } from "../metric/rowWriter.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
-import { outputLabelsOf } from "./grouping.js";
+import { type FieldNames, type LineNames, NameCache } from "./nameCache.js";
 import { sliceStemOf, stemOf } from "./outputName.js";
+import { sliceBytes } from "./sliceBytes.js";
 import { matchingRules, type RuleIndex } from "./ruleIndex.js";
 
 const encoder = new TextEncoder();
@@ -77,26 +77,30 @@ export interface GroupIdentity {
   readonly labels: readonly (readonly [string, string])[];
 }
 
+/** One field on its way to its targets. */
+interface Admitted {
+  readonly line: LineNames;
+  readonly field: FieldNames;
+  readonly series: Series;
+}
+
 export class Admission {
   readonly #root: number;
   readonly #rules: readonly CompiledRule[];
   readonly #index: RuleIndex;
-  readonly #naming: "telegraf" | "vmagent";
+  readonly #cache: NameCache;
   /** Field names by text -> address of `name=`. Never freed: field names are few. */
   readonly #fieldNames = new Map<string, number>();
   readonly #names: OutputNames[] = [];
   /** Per rule: stem -> index in #names. */
   readonly #namesByStem: Map<string, number>[];
   readonly #halves = new Uint32Array(2);
-  /** Labels that lost against another one after sanitising, and values that were not UTF-8. */
-  labelCollisions = 0;
-  badUtf8 = 0;
 
   constructor(root: number, rules: readonly CompiledRule[], index: RuleIndex, naming: "telegraf" | "vmagent") {
     this.#root = root;
     this.#rules = rules;
     this.#index = index;
-    this.#naming = naming;
+    this.#cache = new NameCache(naming, rules.length);
     this.#namesByStem = rules.map(() => new Map<string, number>());
   }
 
@@ -125,26 +129,42 @@ export class Admission {
     return 0;
   }
 
-  /** The Field of a Key for a field of the point, admitted if it is new; 0 without memory. */
-  field(key: number, point: Point, name: Uint8Array): number {
-    const text = Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1");
-    const interned = this.#fieldName(text, name);
-    if (interned === 0) return 0;
-    const count = i32.load(key + KEY_FIELD_COUNT);
-    const fields = i32.load(key + KEY_FIELDS);
-    for (let field = fields; field < fields + count * FIELD_BYTES; field += FIELD_BYTES) {
-      if (i32.load(field + FIELD_NAME) === interned) return field;
+  /** Admits the fields of a point that its Key does not have yet. Addresses of Fields move when one is added. */
+  fields(key: number, point: Point): void {
+    let line: LineNames | undefined;
+    for (const { key: name } of point.fields) {
+      if (this.field(key, name) !== 0) continue;
+      line ??= this.#cache.line(point);
+      this.#addField(key, name, line);
     }
-    const targets = this.#targets(point, name);
-    if (targets === undefined) return 0;
-    const room = this.#roomForField(key, count);
-    if (room === 0) return 0;
+  }
+
+  /** The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory). */
+  field(key: number, name: Uint8Array): number {
+    const interned = this.#fieldNames.get(decodeLatin1(name));
+    if (interned === undefined) return 0;
+    const fields = i32.load(key + KEY_FIELDS);
+    const end = fields + i32.load(key + KEY_FIELD_COUNT) * FIELD_BYTES;
+    for (let field = fields; field < end; field += FIELD_BYTES) if (i32.load(field + FIELD_NAME) === interned) return field;
+    return 0;
+  }
+
+  /** Forgets addresses of Groups; after a sweep has freed some. */
+  forgetGroups(): void {
+    this.#cache.clear();
+  }
+
+  #addField(key: number, name: Uint8Array, line: LineNames): void {
+    const interned = this.#fieldName(name);
+    const targets = interned === 0 ? undefined : this.#targets(line, name);
+    const count = i32.load(key + KEY_FIELD_COUNT);
+    const room = targets === undefined ? 0 : this.#roomForField(key, count);
+    if (room === 0 || targets === undefined) return;
     i32.store(room + FIELD_NAME, interned);
     i32.store(room + FIELD_NAME_LENGTH, i32.load(interned - 8));
     i32.store(room + FIELD_TARGETS, targets.at);
     i32.store(room + FIELD_TARGET_COUNT, targets.count);
     i32.store(key + KEY_FIELD_COUNT, count + 1);
-    return room;
   }
 
   /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
@@ -202,7 +222,8 @@ export class Admission {
   }
 
   /** Address of the interned `name=` (4-aligned; its length stands 8 bytes before it). */
-  #fieldName(text: string, name: Uint8Array): number {
+  #fieldName(name: Uint8Array): number {
+    const text = decodeLatin1(name);
     const known = this.#fieldNames.get(text);
     if (known !== undefined) return known;
     const escaped = escapeName(name);
@@ -230,31 +251,39 @@ export class Admission {
     return at + count * FIELD_BYTES;
   }
 
-  #targets(point: Point, name: Uint8Array): { readonly at: number; readonly count: number } | undefined {
-    const named = seriesOf(point.measurement, point.tags, name, this.#naming);
-    if ("ignored" in named) return { at: IGNORED_NAME, count: 0 };
-    this.labelCollisions += named.collisions;
-    this.badUtf8 += named.badUtf8;
-    const matches = matchingRules(this.#index, named.series);
+  #targets(line: LineNames, fieldName: Uint8Array): { readonly at: number; readonly count: number } | undefined {
+    const field = this.#cache.field(line, fieldName);
+    if (field.name === "") return { at: IGNORED_NAME, count: 0 };
+    const series: Series = { name: field.name, labels: line.labels };
+    const matches = matchingRules(this.#index, series);
     if (matches.length === 0) return { at: IGNORED_UNMATCHED, count: 0 };
     const at = allocate(this.#root, matches.length * TARGET_BYTES);
     if (at === 0) return undefined;
     let target = at;
     for (const match of matches) {
       const compiled = this.#rules[match];
-      if (compiled !== undefined) this.#target(compiled, named.series, target);
+      if (compiled !== undefined) this.#target(compiled, { line, field, series }, target);
       target += TARGET_BYTES;
     }
     return { at, count: matches.length };
   }
 
-  #target(compiled: CompiledRule, series: Series, target: number): void {
+  #groupOf(compiled: CompiledRule, { line, field, series }: Admitted): number {
+    const grouping = this.#cache.grouping(line, compiled);
+    const known = this.#cache.group(field, compiled, grouping);
+    if (known !== undefined) return known;
+    const stem = stemOf(compiled.rule, series.name);
+    const group = this.group(compiled, { stem, labels: grouping.labels }, series.name, true);
+    if (group > 0) this.#cache.addGroup(field, compiled, grouping, group);
+    return group;
+  }
+
+  #target(compiled: CompiledRule, admitted: Admitted, target: number): void {
     const refuse = (answer: number): void => {
       i32.store(target + TARGET_GROUP, 0);
       i32.store(target + TARGET_LAST, compiled.ledger | (-1 - answer));
     };
-    const stem = stemOf(compiled.rule, series.name);
-    const group = this.group(compiled, { stem, labels: outputLabelsOf(compiled.rule, series) }, series.name, true);
+    const group = this.#groupOf(compiled, admitted);
     if (group < 0) {
       refuse(group);
       return;
@@ -262,8 +291,7 @@ export class Admission {
     const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
     let last = 0;
     if ((compiled.flags & KIND_COUNTER) !== 0 && (compiled.flags & FLAG_DELTA) === 0) {
-      xxh64Halves(sliceBytes(series.name, series.labels), this.#halves, 0);
-      last = this.last(compiled, group, { low: (this.#halves[1] ?? 0) | 0, high: (this.#halves[0] ?? 0) | 0 }, true);
+      last = this.last(compiled, group, this.#cache.seriesHash(admitted.line, admitted.field), true);
       if (last < 0) {
         refuse(last);
         return;
@@ -318,18 +346,6 @@ export function lastBytesOf(compiled: CompiledRule): number {
   return (compiled.flags & FLAG_RATE) === 0 ? LAST_BYTES : LAST_RATE_BYTES;
 }
 
-/** `stem 0xFF (label 0xFF value 0xFF)*` without le, quantile and vmrange: what SliceKeys are the hash of (PROTOCOL, State rules). */
-export function sliceBytes(stem: string, labels: readonly (readonly [string, string])[]): Buffer {
-  const parts: Uint8Array[] = [encoder.encode(stem), SEPARATOR];
-  for (const [name, value] of labels) {
-    if (name === "le" || name === "quantile" || name === "vmrange") continue;
-    parts.push(encoder.encode(name), SEPARATOR, encoder.encode(value), SEPARATOR);
-  }
-  return Buffer.concat(parts);
-}
-
-const SEPARATOR = Uint8Array.of(0xff);
-
 /** A field name as Telegraf writes it, with the `=`: comma, space and equals escaped. */
 function escapeName(name: Uint8Array): Uint8Array {
   const out: number[] = [];
@@ -339,4 +355,11 @@ function escapeName(name: Uint8Array): Uint8Array {
   }
   out.push(0x3d);
   return Uint8Array.from(out);
+}
+
+/** A map key for bytes: one character per byte. */
+function decodeLatin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }

@@ -8,7 +8,7 @@
 import { INPUT_AT, INPUT_BYTES, INPUT_SLACK, LEDGER_CLOSED, ROOT_ARRIVAL, ROOT_EPOCH, ROOT_FUTURE, ROOT_GROUPS, ROOT_KEYS } from "../kernel/layout.js";
 import { ROOT_LASTS, ROOT_LINES, ROOT_NEWEST, ROOT_PAGES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
 import "../kernel/constants.js";
-import { heap8 } from "../kernel/memory.js";
+import { heap8, heapBuffer } from "../kernel/memory.js";
 import { closeOwner, openOwner, ownedBytes } from "../kernel/pages.js";
 import { run } from "../kernel/reader.js";
 import { tableOpen } from "../kernel/table.js";
@@ -85,10 +85,10 @@ export class Engine {
     this.#sweptMs = options.startMs;
   }
 
-  /** Where the next bytes go: a range of kernel memory (heap8 / heapBuffer). Never empty. */
-  inputRoom(): { readonly at: number; readonly end: number } {
-    const at = this.root + INPUT_AT + this.#pending;
-    return { at, end: this.root + INPUT_AT + INPUT_BYTES - INPUT_SLACK };
+  /** Where the next bytes go: kernel memory. Never empty; valid until the next step. */
+  inputRoom(): Buffer {
+    const start = this.root + INPUT_AT;
+    return heapBuffer.subarray(start + this.#pending, start + INPUT_BYTES - INPUT_SLACK);
   }
 
   /** One event, in order. The actions are to be carried out in order. */
@@ -106,8 +106,8 @@ export class Engine {
     let from = 0;
     do {
       const room = this.inputRoom();
-      const piece = chunk.subarray(from, from + room.end - room.at);
-      heap8.set(piece, room.at);
+      const piece = chunk.subarray(from, from + room.length);
+      room.set(piece);
       from += piece.length;
       actions.push(...this.step(nowMs, { kind: "input", bytes: piece.length, final: final && from === chunk.length }));
     } while (from < chunk.length);
@@ -220,7 +220,7 @@ export class Engine {
     if (nowMs - this.#sweptMs < SWEEP_MS) return;
     this.#sweptMs = nowMs;
     i32.store(this.root + ROOT_EPOCH, i32.load(this.root + ROOT_EPOCH) + 1);
-    sweep(this.root, this.rules, KEY_IDLE_SWEEPS);
+    if (sweep(this.root, this.rules, KEY_IDLE_SWEEPS).groups > 0) this.admission.forgetGroups();
   }
 
   #finish(nowMs: number, actions: EngineAction[]): void {

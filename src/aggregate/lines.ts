@@ -39,10 +39,10 @@ export function applyPoint(root: number, admission: Admission, point: Point, rul
   const key = admission.key(point.keyStart, point.keyEnd);
   const matchedBefore = f64.load(root + ROOT_MATCHED);
   // Admitting may move the Key's fields, so all are admitted before any address is used.
-  if (key !== 0) for (const { key: name } of point.fields) admission.field(key, point, name);
+  if (key !== 0) admission.fields(key, point);
   let count = 0;
   for (const { key: name, value } of point.fields) {
-    const field = key === 0 ? 0 : admission.field(key, point, name);
+    const field = key === 0 ? 0 : admission.field(key, name);
     if (field === 0) {
       f64.store(root + ROOT_RECEIVED, f64.load(root + ROOT_RECEIVED) + 1);
       const ignored = root + ROOT_IGNORED + IGNORED_MEMORY * 8;

@@ -7,7 +7,6 @@ import type { Log } from "../base/log.js";
 import type { Engine, EngineAction, EngineEvent } from "../aggregate/engine.js";
 import { type Restored, restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
 import type { InputTarget } from "../execd/stdin.js";
-import { heapBuffer } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { BlockOutcome, Sink } from "../sink/sink.js";
 
@@ -74,8 +73,7 @@ export class Aggregator implements InputTarget {
   }
 
   room(): Buffer {
-    const { at, end } = this.#options.engine.inputRoom();
-    return heapBuffer.subarray(at, end);
+    return this.#options.engine.inputRoom();
   }
 
   received(bytes: number): void {

@@ -22,6 +22,13 @@ export type NamedSeries =
 const VALID_METRIC = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const VALID_LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
+/** Labels of a line's tags, as every Series of the line has them. */
+export interface NamedLabels {
+  readonly labels: Series["labels"];
+  readonly collisions: number;
+  readonly badUtf8: number;
+}
+
 /**
  * The Series of one field of a line. `{ignored: "name"}` when nothing valid is left of its name.
  * @param tags unescaped, sorted by key bytes, unique: as decodeLine gives them.
@@ -29,11 +36,23 @@ const VALID_LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 export function seriesOf(measurement: Uint8Array, tags: readonly Tag[], field: Uint8Array, naming: Naming): NamedSeries {
   const first = decodeUtf8(measurement);
   const second = decodeUtf8(field);
-  let badUtf8 = Number(first.bad) + Number(second.bad);
-  const name = naming === "vmagent" ? `${first.text}_${second.text}` : sanitizeMetric(telegrafName(first.text, second.text));
+  const name = nameOf(first.text, second.text, naming);
   if (name === "") return { ignored: "name" };
+  const { labels, collisions, badUtf8 } = labelsOf(tags, naming);
+  return { series: { name, labels }, collisions, badUtf8: badUtf8 + Number(first.bad) + Number(second.bad) };
+}
+
+/** Prometheus name of a field; "" when nothing valid is left. */
+export function nameOf(measurement: string, field: string, naming: Naming): string {
+  return naming === "vmagent" ? `${measurement}_${field}` : sanitizeMetric(telegrafName(measurement, field));
+}
+
+/** Labels of tags that are unescaped, sorted by key bytes and unique: as decodeLine gives them. */
+export function labelsOf(tags: readonly Tag[], naming: Naming): NamedLabels {
   let collisions = 0;
-  const labels = new Map<string, string>();
+  let badUtf8 = 0;
+  const seen = new Set<string>();
+  const labels: (readonly [string, string])[] = [];
   for (const tag of tags) {
     if (tag.value.length === 0) continue;
     const key = decodeUtf8(tag.key);
@@ -41,10 +60,14 @@ export function seriesOf(measurement: Uint8Array, tags: readonly Tag[], field: U
     badUtf8 += Number(key.bad) + Number(value.bad);
     const label = naming === "vmagent" ? key.text : sanitizeLabel(key.text);
     if (label === "") continue;
-    if (label === "__name__" || labels.has(label)) collisions++;
-    else labels.set(label, value.text);
+    if (label === "__name__" || seen.has(label)) {
+      collisions++;
+      continue;
+    }
+    seen.add(label);
+    labels.push([label, value.text]);
   }
-  return { series: { name, labels: [...labels].sort(([a], [b]) => compareUtf8(a, b)) }, collisions, badUtf8 };
+  return { labels: labels.sort(([a], [b]) => compareUtf8(a, b)), collisions, badUtf8 };
 }
 
 /** Name before sanitising, under naming "telegraf". */

@@ -2,7 +2,6 @@
 import { once } from "node:events";
 import { type Command, Option } from "commander";
 import { Engine, type EngineAction } from "../../aggregate/engine.js";
-import { heapBuffer } from "../../kernel/memory.js";
 import { type RowBlock, rowsOf } from "../../metric/rowBlock.js";
 import { compareRows, formatRow, type RowFormat, rowFormats } from "../../metric/rowText.js";
 import { readStdin, stdinKind } from "../../execd/stdin.js";
@@ -49,17 +48,26 @@ async function replay(options: ReplayOptions): Promise<number> {
   else process.stderr.write("replay reads line protocol from standard input: limpet replay --rules FILE < lines.txt\n");
   carryOut(engine.step(Date.now(), { kind: "finish" }));
   const rows = blocks.flatMap((block) => rowsOf(block)).sort(compareRows);
-  for (const row of rows) if (!process.stdout.write(`${formatRow(row, options.format)}\n`)) await once(process.stdout, "drain");
+  await print(rows.map((row) => formatRow(row, options.format)).filter((line) => line !== ""));
   return warnOfLosses(engine);
+}
+
+/** Writes lines as fast as the reader takes them. A reader that goes away (`| head`) ends the printing quietly. */
+async function print(lines: readonly string[]): Promise<void> {
+  let closed = false;
+  process.stdout.on("error", () => {
+    closed = true;
+  });
+  for (const line of lines) {
+    if (closed) return;
+    if (!process.stdout.write(`${line}\n`)) await Promise.race([once(process.stdout, "drain"), once(process.stdout, "close")]).catch(() => undefined);
+  }
 }
 
 function readAll(engine: Engine, kind: "stream" | "file", carryOut: (actions: readonly EngineAction[]) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     readStdin(kind, {
-      room: () => {
-        const { at, end } = engine.inputRoom();
-        return heapBuffer.subarray(at, end);
-      },
+      room: () => engine.inputRoom(),
       received: (bytes) => {
         carryOut(engine.step(Date.now(), { kind: "input", bytes, final: false }));
       },
