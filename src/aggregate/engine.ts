@@ -119,6 +119,12 @@ export class Engine {
     return { ...readLedger(this.root, this.rules), linesRead: read, linesInvalid: { ...this.#linesInvalid } };
   }
 
+  /** Bytes of a line that has not ended yet; a copy. */
+  unfinishedInput(): Uint8Array {
+    const start = this.root + INPUT_AT;
+    return heap8.slice(start, start + this.#pending);
+  }
+
   memory(): { readonly bytes: number; readonly bytesMax: number } {
     return ownedBytes(this.root);
   }
@@ -168,7 +174,7 @@ export class Engine {
     } else if (result.kind === "error") {
       this.#linesRead++;
       this.#invalid("syntax");
-      actions.push({ kind: "invalid", reason: "syntax", line: line + result.line - 1, column: result.column, message: result.message });
+      actions.push({ kind: "invalid", reason: "syntax", message: result.message, ...placeOf(p, result.offset, line) });
     }
     for (let q = p; q < result.next; q++) if (i32.load8_u(q) === 10) this.#slowLines++;
     return result.next;
@@ -257,4 +263,16 @@ export class Engine {
     }
     return labels;
   }
+}
+
+/** Line and column (bytes, from 1) of an address within the line that starts at `from`, which is line number `line`. */
+function placeOf(from: number, address: number, line: number): { readonly line: number; readonly column: number } {
+  let number = line;
+  let start = from;
+  for (let q = from; q < address; q++) {
+    if (i32.load8_u(q) !== 10) continue;
+    number++;
+    start = q + 1;
+  }
+  return { line: number, column: address - start + 1 };
 }

@@ -1,7 +1,7 @@
 // Standard input straight into the engine's memory. Telegraf writes to a pipe (sometimes a socket); people redirect files.
 // Bytes are never copied in JavaScript: every read lands where the parser will look at it.
 import { fstatSync, read } from "node:fs";
-import { Socket } from "node:net";
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { isatty } from "node:tty";
 
 export type StdinKind = "stream" | "file" | "terminal" | "nothing";
@@ -36,7 +36,8 @@ export function readStdin(kind: "stream" | "file", target: InputTarget): { stop(
 
 function readStream(target: InputTarget): { stop(): void } {
   let stopped = false;
-  const socket = new Socket({
+  // onread is documented for net.connect; the constructor takes it too, @types/node does not say so.
+  const options: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
     fd: 0,
     readable: true,
     writable: false,
@@ -48,7 +49,8 @@ function readStream(target: InputTarget): { stop(): void } {
         return !stopped;
       },
     },
-  });
+  };
+  const socket = new Socket(options);
   let ended = false;
   const end = (error?: Error): void => {
     if (ended || stopped) return;

@@ -1,0 +1,114 @@
+// The ledger of `limpet up`: what went in, where every sample went, what came out, and whether it adds up.
+// The aggregator counts (its status and its last line of stdout carry the same object); the generator's and the embedded
+// receiver's own counts are held against it. Source of the equations: ARCHITECTURE, "conservation at rest".
+import { z } from "zod";
+
+const counts = z.record(z.string(), z.number());
+
+/** The `ledger` object of an aggregator. Unknown keys are left alone: it may count more than is shown. */
+export const aggregatorLedgerSchema = z.object({
+  lines_read: z.number(),
+  lines_invalid: z.number(),
+  samples_received: z.number(),
+  samples_matched: z.number(),
+  samples_ignored: counts,
+  pairs_matched: z.number(),
+  pairs_applied: z.number(),
+  pairs_duplicate: z.number(),
+  pairs_ignored: counts,
+  pairs_rejected: z.number(),
+  pairs_pending: z.number(),
+  pairs_dropped: counts,
+  rows_sent: z.number(),
+  rows_stored: z.number(),
+  rows_conflict: z.number(),
+  series: z.number(),
+  groups: z.number(),
+  windows_flushed: z.number(),
+});
+
+export type AggregatorLedger = z.infer<typeof aggregatorLedgerSchema>;
+
+/** One law of conservation with its numbers: `total` must be the sum of `parts`. */
+export interface Equation {
+  readonly total: readonly [name: string, count: number];
+  readonly parts: readonly (readonly [name: string, count: number])[];
+}
+
+/** What this process counted itself. */
+export interface Witness {
+  readonly linesSent: number;
+  /** Rows in the embedded receiver; undefined when rows went to another TSDB. */
+  readonly rowsReceived: number | undefined;
+  readonly seconds: number;
+}
+
+export function equationsOf(ledger: AggregatorLedger, witness: Witness): Equation[] {
+  const equations: Equation[] = [
+    { total: ["lines sent", witness.linesSent], parts: [["lines read", ledger.lines_read]] },
+    {
+      total: ["samples received", ledger.samples_received],
+      parts: [
+        ["matched", ledger.samples_matched],
+        ["ignored", sumOf(ledger.samples_ignored)],
+      ],
+    },
+    {
+      total: ["pairs matched", ledger.pairs_matched],
+      parts: [
+        ["applied", ledger.pairs_applied],
+        ["duplicate", ledger.pairs_duplicate],
+        ["ignored", sumOf(ledger.pairs_ignored)],
+        ["rejected", ledger.pairs_rejected],
+        ["dropped", sumOf(ledger.pairs_dropped)],
+        ["pending", ledger.pairs_pending],
+      ],
+    },
+    {
+      total: ["rows sent", ledger.rows_sent],
+      parts: [
+        ["stored", ledger.rows_stored],
+        ["conflict", ledger.rows_conflict],
+      ],
+    },
+  ];
+  if (witness.rowsReceived !== undefined) {
+    equations.push({ total: ["rows stored", ledger.rows_stored], parts: [["rows in the receiver", witness.rowsReceived]] });
+  }
+  return equations;
+}
+
+export function isClosed(equation: Equation): boolean {
+  return equation.total[1] === equation.parts.reduce((sum, [, count]) => sum + count, 0);
+}
+
+/** The object of `up --json`; CONTRACT fixes its keys. Without an assigner nothing moves and there are no generations. */
+export function ledgerJson(ledger: AggregatorLedger, witness: Witness): Record<string, unknown> {
+  return {
+    seconds: witness.seconds,
+    lines_sent: witness.linesSent,
+    lines_invalid: ledger.lines_invalid,
+    samples_received: ledger.samples_received,
+    samples_matched: ledger.samples_matched,
+    samples_ignored: ledger.samples_ignored,
+    pairs_matched: ledger.pairs_matched,
+    pairs_applied: ledger.pairs_applied,
+    pairs_duplicate: ledger.pairs_duplicate,
+    pairs_ignored: ledger.pairs_ignored,
+    pairs_rejected: ledger.pairs_rejected,
+    pairs_pending: ledger.pairs_pending,
+    pairs_dropped: ledger.pairs_dropped,
+    rows_sent: ledger.rows_sent,
+    rows_stored: ledger.rows_stored,
+    rows_conflict: ledger.rows_conflict,
+    moves: 0,
+    pause_ms_p99: 0,
+    generations: 0,
+    aggregators_started: 1,
+    closes: equationsOf(ledger, witness).every(isClosed),
+  };
+}
+
+export function sumOf(byReason: Readonly<Record<string, number>>): number {
+  return Object.values(byReason).reduce((sum, count) => sum + count, 0);
+}
