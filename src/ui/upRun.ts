@@ -30,6 +30,8 @@ export interface UpOptions {
   /** The aggregator's port, the embedded receiver has the next one; undefined: any two. */
   readonly portBase: number | undefined;
   readonly json: boolean;
+  /** How long the aggregator may take from the end of its input to its own end. */
+  readonly stopDeadlineMs: number;
   /** What starts an aggregator, before its arguments. */
   readonly command: readonly [string, ...string[]];
   readonly streams: ViewStreams;
@@ -46,8 +48,6 @@ export class UpError extends Error {
 }
 
 const POLL_MS = 500;
-/** Longer than an aggregator needs to stop (under 4 s), with room for a loaded machine. */
-const STOP_DEADLINE_MS = 15_000;
 const AGGREGATES_MAX = 40;
 const SEED = 1;
 
@@ -98,7 +98,7 @@ async function runWith(options: UpOptions, child: AggregatorChild, tsdb: Embedde
     const early = await Promise.race([child.ended, stop.requested]);
     if (early !== undefined) throw crashError(early, child);
     run.phase = "stopping";
-    const end = await finish(child, pump);
+    const end = await finish(child, pump, options.stopDeadlineMs);
     stopShowing();
     view.close();
     return report(run, end, pump);
@@ -111,18 +111,18 @@ async function runWith(options: UpOptions, child: AggregatorChild, tsdb: Embedde
 }
 
 /** End of input, then the child's own end. Throws when it fails or takes too long. */
-async function finish(child: AggregatorChild, pump: Pump): Promise<AggregatorEnd> {
+async function finish(child: AggregatorChild, pump: Pump, deadlineMs: number): Promise<AggregatorEnd> {
   pump.stop();
   child.stdin.end();
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => {
       resolve(undefined);
-    }, STOP_DEADLINE_MS);
+    }, deadlineMs);
   });
   const end = await Promise.race([child.ended, deadline]);
   clearTimeout(timer);
-  if (end === undefined) throw new UpError(`the aggregator did not stop within ${String(STOP_DEADLINE_MS / 1000)} s of the end of its input and was killed; there is no ledger`, 1);
+  if (end === undefined) throw new UpError(`the aggregator did not stop within ${String(deadlineMs / 1000)} s of the end of its input and was killed; there is no ledger`, 1);
   if (end.exitCode !== 0) throw crashError(end, child);
   return end;
 }

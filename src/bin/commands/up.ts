@@ -11,6 +11,8 @@ import { runUp, UpError } from "../../ui/upRun.js";
 
 const RATE_DEFAULT = 20_000;
 const RATE_MAX = 1_000_000;
+/** An aggregator needs under 4 s; the rest is for a loaded machine. */
+const STOP_DEADLINE_MS = 15_000;
 
 interface UpFlags {
   readonly rules: string;
@@ -52,6 +54,7 @@ async function run(flags: UpFlags, command: Command): Promise<void> {
       sink: flags.sink,
       portBase: flags.portBase,
       json: flags.json === true,
+      stopDeadlineMs: STOP_DEADLINE_MS,
       command: [process.execPath, fileURLToPath(new URL("../limpet.js", import.meta.url))],
       streams: { out: process.stdout, err: process.stderr, color: pc.isColorSupported && process.env["TERM"] !== "dumb" },
     });
