@@ -21,6 +21,8 @@ export interface WindowView {
   readonly mean: number;
   /** moments: population variance (divisor n), from exact sums of x and x². */
   readonly variance: number;
+  /** moments: square root of the exact variance, rounded once. */
+  readonly deviation: number;
   /** counter: reset-aware increase within the window. */
   readonly increase: number;
   /** counter: running sum of increases since the Group's start. */

@@ -1,5 +1,12 @@
-// What the aggregator needs of a sink. Each kind of sink is a folder in plugins/sinks.
+// What the aggregator needs of a sink, and what a kind of sink (a folder in plugins/sinks) implements.
 import type { RowBlock } from "../metric/rowBlock.js";
+
+/**
+ * Why rows are lost; the one vocabulary of code, metrics and documentation.
+ * queue_full: the queue reached its byte cap. bad_request: the receiver refused them for good. too_old: the receiver could not be
+ * reached for max_age. stop: still queued when the process had to end. invalid: labels that no receiver takes. io: the disk or pipe failed.
+ */
+export type DropReason = "queue_full" | "bad_request" | "too_old" | "stop" | "invalid" | "io";
 
 /** Fate of a block's rows at one sink. Their sum is the block's rowCount. */
 export interface BlockOutcome {
@@ -8,7 +15,7 @@ export interface BlockOutcome {
   readonly conflict: number;
   /** Refused as out of order or too old: whether it is stored is not known. */
   readonly unknown: number;
-  /** Lost, by reason (queue_full, bad_request, too_old, stop). */
+  /** Lost, by reason (DropReason). A reason without rows is absent. */
   readonly dropped: Readonly<Record<string, number>>;
 }
 
@@ -31,3 +38,40 @@ export interface Sink {
   close(deadlineMs: number): Promise<void>;
   stats(): SinkStats;
 }
+
+export type SinkLog = (level: "info" | "warn" | "error", message: string) => void;
+
+export interface SinkOptions {
+  readonly log: SinkLog;
+  /** Bound of the queue in memory, bytes; 256 MiB by default. Past it the oldest blocks are dropped{queue_full}. */
+  readonly queueBytesMax?: number;
+  /** How long a row may wait in the queue, ms; 1 h by default. Longer: dropped{too_old}. */
+  readonly maxAgeMs?: number;
+  /** Sent with every HTTP request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** One HTTP request, ms; 30 s by default. */
+  readonly timeoutMs?: number;
+}
+
+/** What `plugins/sinks/<kind>/sink.ts` exports as `sink`. */
+export interface SinkPlugin {
+  /** URL schemes without the colon, lower case. */
+  readonly schemes: readonly string[];
+  /** One line for help and errors, e.g. `file:PATH`. */
+  readonly form: string;
+  /** Throws SinkUrlError. Touches nothing outside before the first offer, except that a file is opened. */
+  open(url: string, options: SinkOptions): Sink;
+}
+
+/** A sink URL that cannot be used. The message says where, what and the cure, and holds no credentials. */
+export class SinkUrlError extends Error {
+  readonly code = "sink_url";
+
+  constructor(message: string) {
+    super(message);
+    this.name = "SinkUrlError";
+  }
+}
+
+export const queueBytesMaxDefault = 256 * 1024 * 1024;
+export const maxAgeMsDefault = 3_600_000;

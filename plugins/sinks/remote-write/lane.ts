@@ -1,0 +1,80 @@
+// A lane: the rows whose labels hash to it, in the order they were offered, and at most one request in flight. All samples of a
+// series share a lane, so they reach the receiver in order, and no two requests ever carry the same series at once.
+//
+//   parts (offered) ──takeBatch──▶ current ──▶ in flight ──▶ answered: stored, or waiting until retryAtMs, or cut in two
+//                                     ▲                                                                          │
+//                                     └───────────────── cut (halves of a refused batch, first on top) ◀─────────┘
+import { Ring } from "#limpet/base/ring.js";
+import type { RowReader } from "#limpet/metric/rowBlock.js";
+import type { Batch, Part } from "./batch.js";
+
+export interface Lane {
+  readonly index: number;
+  readonly parts: Ring<Part>;
+  /** Goes before parts. Bounded: a batch is cut at most log2(its rows) deep. */
+  readonly cut: Batch[];
+  current: Batch | undefined;
+  /** `current` is with the receiver. */
+  inFlight: boolean;
+  /** Failures since the last answer that was final. */
+  failures: number;
+  /** Nothing leaves the lane before, ms since the epoch. */
+  retryAtMs: number;
+  /** The same, as far as the receiver asked for it (Retry-After). */
+  demandedMs: number;
+}
+
+export interface BatchLimits {
+  readonly rowsMax: number;
+  /** Raw bytes; a single larger row goes alone. */
+  readonly bytesMax: number;
+  /** Requests one batch may cost when it has to be cut up. */
+  readonly cutsMax: number;
+}
+
+export function newLane(index: number): Lane {
+  return { index, parts: new Ring(), cut: [], current: undefined, inFlight: false, failures: 0, retryAtMs: 0, demandedMs: 0 };
+}
+
+/** The next rows of the lane as a batch; undefined when it has none. */
+export function takeBatch(lane: Lane, limits: BatchLimits): Batch | undefined {
+  const piece = lane.cut.pop();
+  if (piece !== undefined) return piece;
+  const batch: Batch = { blocks: [], starts: [], budget: { left: limits.cutsMax } };
+  let bytes = 0;
+  for (;;) {
+    const part = firstPart(lane);
+    if (part === undefined) break;
+    const rowBytes = part.rows[part.next + 1] ?? 0;
+    if (batch.starts.length > 0 && (batch.starts.length >= limits.rowsMax || bytes + rowBytes > limits.bytesMax)) break;
+    batch.blocks.push(part.block);
+    batch.starts.push(part.rows[part.next] ?? 0);
+    bytes += rowBytes;
+    part.next += 2;
+  }
+  return batch.starts.length > 0 ? batch : undefined;
+}
+
+/** The oldest part with rows left; those without are let go of. */
+export function firstPart(lane: Lane): Part | undefined {
+  for (;;) {
+    const part = lane.parts.first();
+    if (part === undefined || part.next < part.rows.length) return part;
+    lane.parts.take();
+  }
+}
+
+/** Whether the lane has anything to send. */
+export function hasWork(lane: Lane): boolean {
+  return lane.current !== undefined || lane.cut.length > 0 || firstPart(lane) !== undefined;
+}
+
+/** FNV-1a over the bytes of the current row's labels: the same labels always give the same lane. */
+export function laneOf(reader: RowReader, lanes: number): number {
+  const bytes = reader.bytes;
+  const end = reader.rowEnd - 24;
+  let hash = 0x811c9dc5;
+  for (let i = reader.labelsStart; i < end; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
+  // The upper bits are the better mixed ones.
+  return (hash >>> 16) % lanes;
+}

@@ -1,0 +1,342 @@
+// Admission: the first sight of a series. Matching, grouping and naming happen here, once; what it leaves behind are targets
+// that the hot loop follows without knowing of rules.
+//
+//   field of a Key ─▶ Series (naming) ─▶ matching rules ─▶ per rule: Group (found or made), Last for counters ─▶ target
+//
+// A target that may not be made (caps, one output identity wanted by two rules, memory) becomes a refusal: it counts every
+// later sample as dropped for that reason until a sweep lets the Key be admitted anew.
+import { xxh64Halves } from "../base/xxh64.js";
+import { allocate, release } from "../kernel/alloc.js";
+import {
+  DROPPED_IDENTITY,
+  DROPPED_MEMORY,
+  DROPPED_SERIES_CAP,
+  FIELD_BYTES,
+  FIELD_NAME,
+  FIELD_NAME_LENGTH,
+  FIELD_TARGET_COUNT,
+  FIELD_TARGETS,
+  FLAG_DELTA,
+  FLAG_RATE,
+  GROUP_BYTES,
+  GROUP_HASH,
+  GROUP_IDENTITY,
+  GROUP_IDENTITY_BYTES,
+  GROUP_LASTS,
+  GROUP_LEDGER,
+  GROUP_NAMES,
+  GROUP_NEXT,
+  GROUP_SEEN,
+  GROUP_SLICE_KEY,
+  IGNORED_NAME,
+  IGNORED_UNMATCHED,
+  KEY_BYTES,
+  KEY_EPOCH,
+  KEY_FIELD_COUNT,
+  KEY_FIELD_MAX,
+  KEY_FIELDS,
+  KEY_HASH,
+  KEY_LENGTH,
+  KIND_COUNTER,
+  LAST_BYTES,
+  LAST_GROUP,
+  LAST_HASH_HIGH,
+  LAST_HASH_LOW,
+  LAST_NEXT,
+  LAST_RATE_BYTES,
+  LAST_TIME,
+  LAST_WINDOW,
+  LEDGER_GROUP_COUNT,
+  LEDGER_GROUPS,
+  LEDGER_SERIES_COUNT,
+  ROOT_EPOCH,
+  ROOT_GROUPS,
+  ROOT_KEYS,
+  ROOT_LASTS,
+  TARGET_BYTES,
+  TARGET_GROUP,
+  TARGET_LAST,
+} from "../kernel/layout.js";
+import { heap8, heapBuffer } from "../kernel/memory.js";
+import { findKey, hashBytes } from "../kernel/reader.js";
+import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
+import type { Point } from "../metric/lineDecoder.js";
+import { seriesOf } from "../metric/naming.js";
+import { encodeLabels } from "../metric/rowWriter.js";
+import type { Series } from "../metric/series.js";
+import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
+import { outputLabelsOf } from "./grouping.js";
+import { sliceStemOf, stemOf } from "./outputName.js";
+import { matchingRules, type RuleIndex } from "./ruleIndex.js";
+
+const encoder = new TextEncoder();
+
+/** Where a Group stands: its rule, its names, its labels. */
+export interface GroupIdentity {
+  readonly stem: string;
+  readonly labels: readonly (readonly [string, string])[];
+}
+
+export class Admission {
+  readonly #root: number;
+  readonly #rules: readonly CompiledRule[];
+  readonly #index: RuleIndex;
+  readonly #naming: "telegraf" | "vmagent";
+  /** Field names by text -> address of `name=`. Never freed: field names are few. */
+  readonly #fieldNames = new Map<string, number>();
+  readonly #names: OutputNames[] = [];
+  /** Per rule: stem -> index in #names. */
+  readonly #namesByStem: Map<string, number>[];
+  readonly #halves = new Uint32Array(2);
+  /** Labels that lost against another one after sanitising, and values that were not UTF-8. */
+  labelCollisions = 0;
+  badUtf8 = 0;
+
+  constructor(root: number, rules: readonly CompiledRule[], index: RuleIndex, naming: "telegraf" | "vmagent") {
+    this.#root = root;
+    this.#rules = rules;
+    this.#index = index;
+    this.#naming = naming;
+    this.#namesByStem = rules.map(() => new Map<string, number>());
+  }
+
+  /** The names of a Group (GROUP_NAMES). */
+  names(index: number): OutputNames {
+    const names = this.#names[index];
+    if (names === undefined) throw new Error(`no output names ${String(index)}`);
+    return names;
+  }
+
+  /** The Key for the raw key bytes at [from, to); 0 without memory. */
+  key(from: number, to: number): number {
+    const length = to - from;
+    const known = findKey(this.#root, from, length);
+    if (known !== 0) return known;
+    const key = allocate(this.#root, KEY_BYTES + length + 4);
+    if (key === 0) return 0;
+    const hash = hashBytes(from, length);
+    heap8.copyWithin(key + KEY_BYTES, from, to);
+    i32.store8(key + KEY_BYTES + length, 32);
+    i32.store(key + KEY_HASH, hash);
+    i32.store(key + KEY_LENGTH, length);
+    i32.store(key + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
+    if (tableAdd(this.#root, this.#root + ROOT_KEYS, hash, key) === 1) return key;
+    release(this.#root, key, KEY_BYTES + length + 4);
+    return 0;
+  }
+
+  /** The Field of a Key for a field of the point, admitted if it is new; 0 without memory. */
+  field(key: number, point: Point, name: Uint8Array): number {
+    const text = Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1");
+    const interned = this.#fieldName(text, name);
+    if (interned === 0) return 0;
+    const count = i32.load(key + KEY_FIELD_COUNT);
+    const fields = i32.load(key + KEY_FIELDS);
+    for (let field = fields; field < fields + count * FIELD_BYTES; field += FIELD_BYTES) {
+      if (i32.load(field + FIELD_NAME) === interned) return field;
+    }
+    const targets = this.#targets(point, name);
+    if (targets === undefined) return 0;
+    const room = this.#roomForField(key, count);
+    if (room === 0) return 0;
+    i32.store(room + FIELD_NAME, interned);
+    i32.store(room + FIELD_NAME_LENGTH, i32.load(interned - 8));
+    i32.store(room + FIELD_TARGETS, targets.at);
+    i32.store(room + FIELD_TARGET_COUNT, targets.count);
+    i32.store(key + KEY_FIELD_COUNT, count + 1);
+    return room;
+  }
+
+  /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
+  group(compiled: CompiledRule, identity: GroupIdentity, metric: string, capped: boolean): number {
+    const labels = identity.labels.map(([name, value]) => ({ name: encoder.encode(name), value: encoder.encode(value) }));
+    const names = this.#namesOf(compiled, identity.stem, metric);
+    const bytes = Buffer.concat([encodeLabels(labels), encoder.encode(identity.stem)]);
+    xxh64Halves(sliceBytes(sliceStemOf(compiled.rule, metric), identity.labels), this.#halves, 0);
+    const sliceKey = (this.#halves[0] ?? 0) | 0;
+    const hash = sliceKey ^ (this.#halves[1] ?? 0);
+    const table = this.#root + ROOT_GROUPS;
+    for (let slot = tableProbe(table, hash, -1); slot >= 0; slot = tableProbe(table, hash, slot)) {
+      const group = tableAt(table, slot);
+      const at = i32.load(group + GROUP_IDENTITY);
+      if (!bytes.equals(heap8.subarray(at, at + i32.load(group + GROUP_IDENTITY_BYTES)))) continue;
+      const ledger = i32.load(group + GROUP_LEDGER);
+      if (ledger === compiled.ledger) return group;
+      if (this.#shareOutput(group, names)) return -1 - DROPPED_IDENTITY;
+    }
+    if (capped && i32.load(compiled.ledger + LEDGER_GROUP_COUNT) >= compiled.rule.maxGroups) return -1 - DROPPED_SERIES_CAP;
+    return this.#newGroup(compiled, names, bytes, { hash, sliceKey });
+  }
+
+  /** The Last of a Series in a Group, made if need be. Negative as for group(). */
+  last(compiled: CompiledRule, group: number, hash: { readonly low: number; readonly high: number }, capped: boolean): number {
+    const table = this.#root + ROOT_LASTS;
+    const slotHash = hash.low ^ (group >>> 3);
+    for (let slot = tableProbe(table, slotHash, -1); slot >= 0; slot = tableProbe(table, slotHash, slot)) {
+      const last = tableAt(table, slot);
+      if (
+        i32.load(last + LAST_GROUP) === group &&
+        i32.load(last + LAST_HASH_LOW) === hash.low &&
+        i32.load(last + LAST_HASH_HIGH) === hash.high
+      )
+        return last;
+    }
+    const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
+    if (capped && count >= compiled.rule.maxSeries) return -1 - DROPPED_SERIES_CAP;
+    const bytes = lastBytesOf(compiled);
+    const last = allocate(this.#root, bytes);
+    if (last === 0) return -1 - DROPPED_MEMORY;
+    i32.store(last + LAST_HASH_LOW, hash.low);
+    i32.store(last + LAST_HASH_HIGH, hash.high);
+    f64.store(last + LAST_TIME, Number.NEGATIVE_INFINITY);
+    if (bytes === LAST_RATE_BYTES) f64.store(last + LAST_WINDOW, Number.NaN);
+    if (tableAdd(this.#root, table, slotHash, last) === 0) {
+      release(this.#root, last, bytes);
+      return -1 - DROPPED_MEMORY;
+    }
+    i32.store(last + LAST_GROUP, group);
+    i32.store(last + LAST_NEXT, i32.load(group + GROUP_LASTS));
+    i32.store(group + GROUP_LASTS, last);
+    i32.store(compiled.ledger + LEDGER_SERIES_COUNT, count + 1);
+    return last;
+  }
+
+  /** Address of the interned `name=` (4-aligned; its length stands 8 bytes before it). */
+  #fieldName(text: string, name: Uint8Array): number {
+    const known = this.#fieldNames.get(text);
+    if (known !== undefined) return known;
+    const escaped = escapeName(name);
+    const at = allocate(this.#root, 8 + escaped.length + 4);
+    if (at === 0) return 0;
+    i32.store(at, escaped.length);
+    heap8.set(escaped, at + 8);
+    this.#fieldNames.set(text, at + 8);
+    return at + 8;
+  }
+
+  #roomForField(key: number, count: number): number {
+    const fields = i32.load(key + KEY_FIELDS);
+    const max = i32.load(key + KEY_FIELD_MAX);
+    if (count < max) return fields + count * FIELD_BYTES;
+    const grown = max === 0 ? 1 : max * 2;
+    const at = allocate(this.#root, grown * FIELD_BYTES);
+    if (at === 0) return 0;
+    if (max > 0) {
+      heap8.copyWithin(at, fields, fields + count * FIELD_BYTES);
+      release(this.#root, fields, max * FIELD_BYTES);
+    }
+    i32.store(key + KEY_FIELDS, at);
+    i32.store(key + KEY_FIELD_MAX, grown);
+    return at + count * FIELD_BYTES;
+  }
+
+  #targets(point: Point, name: Uint8Array): { readonly at: number; readonly count: number } | undefined {
+    const named = seriesOf(point.measurement, point.tags, name, this.#naming);
+    if ("ignored" in named) return { at: IGNORED_NAME, count: 0 };
+    this.labelCollisions += named.collisions;
+    this.badUtf8 += named.badUtf8;
+    const matches = matchingRules(this.#index, named.series);
+    if (matches.length === 0) return { at: IGNORED_UNMATCHED, count: 0 };
+    const at = allocate(this.#root, matches.length * TARGET_BYTES);
+    if (at === 0) return undefined;
+    let target = at;
+    for (const match of matches) {
+      const compiled = this.#rules[match];
+      if (compiled !== undefined) this.#target(compiled, named.series, target);
+      target += TARGET_BYTES;
+    }
+    return { at, count: matches.length };
+  }
+
+  #target(compiled: CompiledRule, series: Series, target: number): void {
+    const refuse = (answer: number): void => {
+      i32.store(target + TARGET_GROUP, 0);
+      i32.store(target + TARGET_LAST, compiled.ledger | (-1 - answer));
+    };
+    const stem = stemOf(compiled.rule, series.name);
+    const group = this.group(compiled, { stem, labels: outputLabelsOf(compiled.rule, series) }, series.name, true);
+    if (group < 0) {
+      refuse(group);
+      return;
+    }
+    const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
+    let last = 0;
+    if ((compiled.flags & KIND_COUNTER) !== 0 && (compiled.flags & FLAG_DELTA) === 0) {
+      xxh64Halves(sliceBytes(series.name, series.labels), this.#halves, 0);
+      last = this.last(compiled, group, { low: (this.#halves[1] ?? 0) | 0, high: (this.#halves[0] ?? 0) | 0 }, true);
+      if (last < 0) {
+        refuse(last);
+        return;
+      }
+    } else if (count >= compiled.rule.maxSeries) {
+      refuse(-1 - DROPPED_SERIES_CAP);
+      return;
+    } else i32.store(compiled.ledger + LEDGER_SERIES_COUNT, count + 1);
+    i32.store(target + TARGET_GROUP, group);
+    i32.store(target + TARGET_LAST, last);
+  }
+
+  #namesOf(compiled: CompiledRule, stem: string, metric: string): number {
+    const known = this.#namesByStem[compiled.index]?.get(stem);
+    if (known !== undefined) return known;
+    this.#names.push(namesOf(compiled, metric));
+    this.#namesByStem[compiled.index]?.set(stem, this.#names.length - 1);
+    return this.#names.length - 1;
+  }
+
+  #shareOutput(group: number, names: number): boolean {
+    const theirs = new Set(this.names(i32.load(group + GROUP_NAMES)).texts);
+    return this.names(names).texts.some((text) => theirs.has(text));
+  }
+
+  #newGroup(compiled: CompiledRule, names: number, identity: Buffer, key: { hash: number; sliceKey: number }): number {
+    const root = this.#root;
+    const group = allocate(root, GROUP_BYTES);
+    const at = group === 0 ? 0 : allocate(root, identity.length);
+    if (at === 0 || tableAdd(root, root + ROOT_GROUPS, key.hash, group) === 0) {
+      if (at !== 0) release(root, at, identity.length);
+      if (group !== 0) release(root, group, GROUP_BYTES);
+      return -1 - DROPPED_MEMORY;
+    }
+    identity.copy(heapBuffer, at);
+    i32.store(group + GROUP_LEDGER, compiled.ledger);
+    i32.store(group + GROUP_IDENTITY, at);
+    i32.store(group + GROUP_IDENTITY_BYTES, identity.length);
+    i32.store(group + GROUP_SLICE_KEY, key.sliceKey);
+    i32.store(group + GROUP_NAMES, names);
+    i32.store(group + GROUP_HASH, key.hash);
+    f64.store(group + GROUP_SEEN, Number.NEGATIVE_INFINITY);
+    i32.store(group + GROUP_NEXT, i32.load(compiled.ledger + LEDGER_GROUPS));
+    i32.store(compiled.ledger + LEDGER_GROUPS, group);
+    i32.store(compiled.ledger + LEDGER_GROUP_COUNT, i32.load(compiled.ledger + LEDGER_GROUP_COUNT) + 1);
+    return group;
+  }
+}
+
+/** Size of a rule's Lasts. */
+export function lastBytesOf(compiled: CompiledRule): number {
+  return (compiled.flags & FLAG_RATE) === 0 ? LAST_BYTES : LAST_RATE_BYTES;
+}
+
+/** `stem 0xFF (label 0xFF value 0xFF)*` without le, quantile and vmrange: what SliceKeys are the hash of (PROTOCOL, State rules). */
+export function sliceBytes(stem: string, labels: readonly (readonly [string, string])[]): Buffer {
+  const parts: Uint8Array[] = [encoder.encode(stem), SEPARATOR];
+  for (const [name, value] of labels) {
+    if (name === "le" || name === "quantile" || name === "vmrange") continue;
+    parts.push(encoder.encode(name), SEPARATOR, encoder.encode(value), SEPARATOR);
+  }
+  return Buffer.concat(parts);
+}
+
+const SEPARATOR = Uint8Array.of(0xff);
+
+/** A field name as Telegraf writes it, with the `=`: comma, space and equals escaped. */
+function escapeName(name: Uint8Array): Uint8Array {
+  const out: number[] = [];
+  for (const byte of name) {
+    if (byte === 0x2c || byte === 0x20 || byte === 0x3d) out.push(0x5c);
+    out.push(byte);
+  }
+  out.push(0x3d);
+  return Uint8Array.from(out);
+}

@@ -1,0 +1,125 @@
+// Cells in snapshots: window, newest time, then the states the rule kept when the snapshot was taken.
+import type { ByteReader, ByteWriter } from "../base/bytes.js";
+import { allocate } from "../kernel/alloc.js";
+import { cellFor, NO_MEMORY } from "../kernel/cell.js";
+import {
+  BASIC_AT,
+  BASIC_BYTES,
+  CELL_NEWEST,
+  CELL_WINDOW,
+  COUNTER_BYTES,
+  KIND_BASIC,
+  KIND_COUNTER,
+  KIND_MOMENTS,
+  KIND_SKETCH,
+  MOMENTS_BYTES,
+  SIDE_COUNTS,
+  SIDE_FIRST,
+  SIDE_LENGTH,
+  SIDE_ROOM,
+  SKETCH_COUNT,
+  SKETCH_MAX,
+  SKETCH_MIN,
+  SKETCH_NEGATIVE,
+  SKETCH_POSITIVE,
+  SKETCH_SCHEMA,
+  SKETCH_ZEROES,
+} from "../kernel/layout.js";
+import { openSketch } from "../kernel/sketch.js";
+import type { CompiledRule } from "./compile.js";
+
+const KINDS = KIND_BASIC | KIND_MOMENTS | KIND_COUNTER | KIND_SKETCH;
+
+/** Flat states in the order of a Cell: kind, bytes, and where a rule keeps it (0: it does not). */
+const FLAT = [
+  { kind: KIND_BASIC, bytes: BASIC_BYTES, at: (compiled: CompiledRule) => ((compiled.flags & KIND_BASIC) === 0 ? 0 : BASIC_AT) },
+  { kind: KIND_MOMENTS, bytes: MOMENTS_BYTES, at: (compiled: CompiledRule) => compiled.momentsAt },
+  { kind: KIND_COUNTER, bytes: COUNTER_BYTES, at: (compiled: CompiledRule) => compiled.counterAt },
+] as const;
+
+const SKETCH_NUMBERS = [SKETCH_ZEROES, SKETCH_COUNT, SKETCH_MIN, SKETCH_MAX] as const;
+
+export function writeCell(out: ByteWriter, compiled: CompiledRule, cell: number): void {
+  out.f64(f64.load(cell + CELL_WINDOW));
+  out.f64(f64.load(cell + CELL_NEWEST));
+  for (const { kind, bytes, at } of FLAT) {
+    if ((compiled.flags & kind) === 0) continue;
+    const from = cell + at(compiled);
+    for (let i = 0; i < bytes; i += 8) out.f64(f64.load(from + i));
+  }
+  if ((compiled.flags & KIND_SKETCH) === 0) return;
+  const sketch = i32.load(cell + compiled.sketchAt);
+  out.u32(sketch === 0 ? 0 : 1);
+  if (sketch === 0) return;
+  out.i32(i32.load(sketch + SKETCH_SCHEMA));
+  for (const at of SKETCH_NUMBERS) out.f64(f64.load(sketch + at));
+  for (const side of [sketch + SKETCH_POSITIVE, sketch + SKETCH_NEGATIVE]) {
+    const length = i32.load(side + SIDE_LENGTH);
+    out.i32(i32.load(side + SIDE_FIRST));
+    out.u32(length);
+    for (let i = 0; i < length; i++) out.f64(f64.load(i32.load(side + SIDE_COUNTS) + i * 8));
+  }
+}
+
+export interface CellTarget {
+  readonly root: number;
+  /** undefined: the rule is gone, the bytes are only skipped. */
+  readonly compiled: CompiledRule | undefined;
+  readonly group: number;
+  /** RULE_FLAGS when the snapshot was taken. */
+  readonly flags: number;
+}
+
+/** Reads one Cell. `clipped`: the rule now wants a state the snapshot does not have, so the open window is given up. */
+export function readCell(reader: ByteReader, { root, compiled, group, flags }: CellTarget): "restored" | "skipped" | "clipped" {
+  const window = reader.f64();
+  const newest = reader.f64();
+  const missing = compiled === undefined ? 0 : compiled.flags & KINDS & ~flags;
+  const restores = compiled !== undefined && missing === 0;
+  const cell = restores ? cellFor(root, group, window) : 0;
+  if (cell === NO_MEMORY) throw new Error("no memory to restore the snapshot; raise --memory-max");
+  if (cell !== 0) f64.store(cell + CELL_NEWEST, newest);
+  for (const { kind, bytes, at } of FLAT) {
+    if ((flags & kind) === 0) continue;
+    const into = cell === 0 || compiled === undefined ? 0 : at(compiled);
+    for (let i = 0; i < bytes; i += 8) {
+      const value = reader.f64();
+      if (into !== 0) f64.store(cell + into + i, value);
+    }
+  }
+  if ((flags & KIND_SKETCH) !== 0 && reader.u32() === 1) {
+    const into = cell === 0 || compiled === undefined ? 0 : compiled.sketchAt;
+    const sketch = readSketch(reader, into === 0 ? 0 : root);
+    if (into !== 0) i32.store(cell + into, sketch);
+  }
+  if (restores) return "restored";
+  return missing === 0 ? "skipped" : "clipped";
+}
+
+/** Reads a sketch into a new record; root 0 only skips it. */
+function readSketch(reader: ByteReader, root: number): number {
+  const schema = reader.i32();
+  const sketch = root === 0 ? 0 : openSketch(root);
+  if (sketch !== 0) i32.store(sketch + SKETCH_SCHEMA, schema);
+  for (const at of SKETCH_NUMBERS) {
+    const value = reader.f64();
+    if (sketch !== 0) f64.store(sketch + at, value);
+  }
+  for (const at of [SKETCH_POSITIVE, SKETCH_NEGATIVE]) {
+    const first = reader.i32();
+    const length = reader.u32();
+    if (length * 8 > reader.left) throw new RangeError("sketch longer than the snapshot");
+    const counts = sketch === 0 || length === 0 ? 0 : allocate(root, length * 8);
+    if (counts !== 0) {
+      i32.store(sketch + at + SIDE_COUNTS, counts);
+      i32.store(sketch + at + SIDE_FIRST, first);
+      i32.store(sketch + at + SIDE_LENGTH, length);
+      i32.store(sketch + at + SIDE_ROOM, length);
+    }
+    for (let i = 0; i < length; i++) {
+      const value = reader.f64();
+      if (counts !== 0) f64.store(counts + i * 8, value);
+    }
+  }
+  return sketch;
+}

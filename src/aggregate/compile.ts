@@ -1,0 +1,161 @@
+// Lays Rules out in kernel memory: one RuleRecord (what add() must do) and one Ledger (what was done) per Rule and Slice.
+// The order of states in a Cell is fixed: basic, moments, counter, sketch; a rule keeps those its outputs ask for.
+import { allocate } from "../kernel/alloc.js";
+import {
+  BASIC_AT,
+  BASIC_BYTES,
+  COUNTER_BYTES,
+  FIRST_AUTO,
+  FIRST_BASELINE,
+  FIRST_ZERO,
+  FLAG_ARRIVAL,
+  FLAG_CARRY,
+  FLAG_DELTA,
+  FLAG_RATE,
+  KIND_BASIC,
+  KIND_COUNTER,
+  KIND_MOMENTS,
+  KIND_SKETCH,
+  LEDGER_BYTES,
+  LEDGER_CLOSED,
+  LEDGER_COMPLETE,
+  LEDGER_INDEX,
+  LEDGER_RULE,
+  MOMENTS_BYTES,
+  RULE_BYTES,
+  RULE_CELL_BYTES,
+  RULE_COUNTER_AT,
+  RULE_FIRST,
+  RULE_FLAGS,
+  RULE_INDEX,
+  RULE_INTERVAL,
+  RULE_MEMORY,
+  RULE_MOMENTS_AT,
+  RULE_SKETCH_AT,
+  RULE_WINDOW,
+  SKETCH_SLOT_BYTES,
+} from "../kernel/layout.js";
+import type { Output, OutputRow, StateKind } from "./output.js";
+import { outputNameOf, stemOf } from "./outputName.js";
+import type { Rule } from "./rule.js";
+
+/** One output of a rule, ready to flush. */
+export interface CompiledOutput {
+  readonly output: Output;
+  readonly rows: readonly OutputRow[];
+}
+
+/** The names one metric gets from a rule: what Groups share, made once per (rule, metric name). */
+export interface OutputNames {
+  readonly metric: string;
+  /** What the outputs have in common; part of the Group's identity. */
+  readonly stem: string;
+  /** Per CompiledOutput: the row's name, UTF-8. */
+  readonly names: readonly Uint8Array[];
+  readonly texts: readonly string[];
+}
+
+export interface CompiledRule {
+  readonly rule: Rule;
+  readonly index: number;
+  readonly outputs: readonly CompiledOutput[];
+  readonly flags: number;
+  readonly cellBytes: number;
+  readonly momentsAt: number;
+  readonly counterAt: number;
+  readonly sketchAt: number;
+  /** -> RuleRecord, -> Ledger */
+  readonly record: number;
+  readonly ledger: number;
+  /** Windows flushed, and those flushed before their end. */
+  windowsFlushed: number;
+  windowsPartial: number;
+}
+
+const KIND_FLAGS: Readonly<Record<StateKind, number>> = {
+  basic: KIND_BASIC,
+  moments: KIND_BASIC | KIND_MOMENTS,
+  counter: KIND_COUNTER,
+  sketch: KIND_SKETCH,
+};
+
+const FIRST: Readonly<Record<Rule["firstSample"], number>> = { auto: FIRST_AUTO, zero: FIRST_ZERO, baseline: FIRST_BASELINE };
+
+function flagsOf(rule: Rule, outputs: readonly CompiledOutput[]): number {
+  let flags = 0;
+  for (const { output } of outputs) for (const kind of output.kinds) flags |= KIND_FLAGS[kind];
+  const names = new Set(outputs.map(({ output }) => output.name));
+  if (names.has("rate_sum")) flags |= FLAG_RATE;
+  if (rule.temporality === "delta") flags |= FLAG_DELTA;
+  if (rule.time === "arrival") flags |= FLAG_ARRIVAL;
+  // A carried sample would shorten the next rate's time span: rules with a rate drop what is late; the next sample in time
+  // contains its increase anyway.
+  const cumulative = outputs.some(({ output }) => output.type === "counter");
+  if (cumulative && rule.late === "carry" && (flags & FLAG_RATE) === 0) flags |= FLAG_CARRY;
+  return flags;
+}
+
+/** Allocates a rule's records. Windows whose end + grace lies before `startMs` count as closed. Throws on an output that is not loaded. */
+export function compileRule(
+  root: number,
+  rule: Rule,
+  index: number,
+  context: { readonly outputs: ReadonlyMap<string, Output>; readonly startMs: number; readonly completeMs: number },
+): CompiledRule {
+  const outputs = rule.outputs.map((call) => {
+    const output = context.outputs.get(call.name);
+    if (output === undefined) throw new Error(`${rule.place}: output ${call.name} is not loaded`);
+    return { output, rows: output.rows(call.args) };
+  });
+  const flags = flagsOf(rule, outputs);
+  let size = BASIC_AT;
+  const room = (kind: number, bytes: number): number => {
+    if ((flags & kind) === 0) return 0;
+    size += bytes;
+    return size - bytes;
+  };
+  room(KIND_BASIC, BASIC_BYTES);
+  const momentsAt = room(KIND_MOMENTS, MOMENTS_BYTES);
+  const counterAt = room(KIND_COUNTER, COUNTER_BYTES);
+  const sketchAt = room(KIND_SKETCH, SKETCH_SLOT_BYTES);
+
+  const record = allocate(root, RULE_BYTES);
+  const ledger = allocate(root, LEDGER_BYTES);
+  if (record === 0 || ledger === 0) throw new Error(`${rule.place}: no memory for the rule; raise --memory-max`);
+  i32.store(record + RULE_INDEX, index);
+  i32.store(record + RULE_FLAGS, flags);
+  i32.store(record + RULE_CELL_BYTES, size);
+  i32.store(record + RULE_MOMENTS_AT, momentsAt);
+  i32.store(record + RULE_COUNTER_AT, counterAt);
+  i32.store(record + RULE_SKETCH_AT, sketchAt);
+  i32.store(record + RULE_FIRST, FIRST[rule.firstSample]);
+  f64.store(record + RULE_INTERVAL, rule.intervalMs);
+  f64.store(record + RULE_WINDOW, Number.NEGATIVE_INFINITY);
+  f64.store(record + RULE_MEMORY, rule.seriesMemoryMs);
+  i32.store(ledger + LEDGER_RULE, record);
+  i32.store(ledger + LEDGER_INDEX, index);
+  f64.store(ledger + LEDGER_CLOSED, Math.floor((context.startMs - rule.graceMs) / rule.intervalMs) * rule.intervalMs);
+  f64.store(ledger + LEDGER_COMPLETE, context.completeMs);
+  return {
+    rule,
+    index,
+    outputs,
+    flags,
+    cellBytes: size,
+    momentsAt,
+    counterAt,
+    sketchAt,
+    record,
+    ledger,
+    windowsFlushed: 0,
+    windowsPartial: 0,
+  };
+}
+
+const encoder = new TextEncoder();
+
+/** The names a metric gets from a rule. */
+export function namesOf(compiled: CompiledRule, metric: string): OutputNames {
+  const texts = compiled.outputs.map(({ output }) => outputNameOf(compiled.rule, metric, output.name));
+  return { metric, stem: stemOf(compiled.rule, metric), texts, names: texts.map((text) => encoder.encode(text)) };
+}

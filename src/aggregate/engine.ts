@@ -1,0 +1,272 @@
+// The engine: the machine in which lines become windows and windows become rows. Pure: every step gets the time and an event
+// and returns actions; it does no I/O and reads no clock. State lives in flat memory (kernel/layout.ts).
+//
+//   bytes ─▶ input area ─▶ run() ──plain lines──────────────▶ Cells ──tick: end + grace passed──▶ frozen rows ─▶ outbox
+//                            └──unusual──▶ decodeLine ─▶ admission ─┘
+//
+// The driver writes bytes into `inputRoom()` and reports them; whole lines are consumed, the rest waits for more.
+import { INPUT_AT, INPUT_BYTES, INPUT_SLACK, LEDGER_CLOSED, ROOT_ARRIVAL, ROOT_EPOCH, ROOT_FUTURE, ROOT_GROUPS, ROOT_KEYS } from "../kernel/layout.js";
+import { ROOT_LASTS, ROOT_LINES, ROOT_NEWEST, ROOT_PAGES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
+import "../kernel/constants.js";
+import { heap8 } from "../kernel/memory.js";
+import { closeOwner, openOwner, ownedBytes } from "../kernel/pages.js";
+import { run } from "../kernel/reader.js";
+import { tableOpen } from "../kernel/table.js";
+import { decodeLine } from "../metric/lineDecoder.js";
+import type { RowBlock } from "../metric/rowBlock.js";
+import { RowWriter } from "../metric/rowWriter.js";
+import { Admission } from "./admission.js";
+import { type CompiledRule, compileRule } from "./compile.js";
+import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
+import { type EngineLedger, readLedger } from "./ledger.js";
+import { applyPoint } from "./lines.js";
+import type { Output } from "./output.js";
+import type { Rule } from "./rule.js";
+import { buildRuleIndex } from "./ruleIndex.js";
+import { sweep } from "./sweep.js";
+
+/** Longest single line; past it the reader gives the line up and goes on behind the next newline. */
+export const LINE_BYTES_MAX = 1048576;
+const SWEEP_MS = 60_000;
+/** A Key unused for this many sweeps goes. */
+const KEY_IDLE_SWEEPS = 60;
+
+export interface EngineOptions {
+  readonly rules: readonly Rule[];
+  readonly outputs: ReadonlyMap<string, Output>;
+  readonly naming: "telegraf" | "vmagent";
+  /** Serving: now. -Infinity (replay): nothing is late or in the future, and windows close at `finish` alone. */
+  readonly startMs: number;
+  readonly maxFutureMs: number;
+  readonly memoryBytesMax: number;
+}
+
+/** What happens to an engine. Input lies in the input area. */
+export type EngineEvent =
+  | { readonly kind: "input"; readonly bytes: number; readonly final: boolean }
+  | { readonly kind: "tick" }
+  /** Close every open Window: complete ones as themselves, those still running stamped with now (replay: with their end). */
+  | { readonly kind: "finish" };
+
+export type EngineAction =
+  | { readonly kind: "rows"; readonly block: RowBlock }
+  | { readonly kind: "invalid"; readonly reason: "syntax" | "too_long"; readonly line: number; readonly column: number; readonly message: string };
+
+export class Engine {
+  readonly root: number;
+  readonly rules: readonly CompiledRule[];
+  readonly admission: Admission;
+  readonly #options: EngineOptions;
+  readonly #writer = new RowWriter();
+  readonly #labels = new Map<CompiledRule, Map<number, RowLabels>>();
+  /** Bytes of an unfinished line at the start of the input area. */
+  #pending = 0;
+  /** Inside an over-long line: everything up to the next newline is dropped. */
+  #skipping = false;
+  /** Newlines consumed outside run(), for line numbers. */
+  #slowLines = 0;
+  #sweptMs: number;
+  /** Since when (event time) series memory is complete; NaN in replay until the first sample. */
+  #linesInvalid: Record<string, number> = {};
+  #linesRead = 0;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.root = openOwner(ROOT_PAGES, options.memoryBytesMax);
+    const root = this.root;
+    for (const table of [ROOT_KEYS, ROOT_GROUPS, ROOT_LASTS]) {
+      if (tableOpen(root, root + table, 1024) === 0) throw new Error("no memory for the engine's tables; raise --memory-max");
+    }
+    const replay = options.startMs === Number.NEGATIVE_INFINITY;
+    const context = { outputs: options.outputs, startMs: options.startMs, completeMs: replay ? Number.NaN : options.startMs };
+    this.rules = options.rules.map((rule, i) => compileRule(root, rule, i, context));
+    this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
+    f64.store(root + ROOT_NEWEST, Number.NEGATIVE_INFINITY);
+    this.#sweptMs = options.startMs;
+  }
+
+  /** Where the next bytes go: a range of kernel memory (heap8 / heapBuffer). Never empty. */
+  inputRoom(): { readonly at: number; readonly end: number } {
+    const at = this.root + INPUT_AT + this.#pending;
+    return { at, end: this.root + INPUT_AT + INPUT_BYTES - INPUT_SLACK };
+  }
+
+  /** One event, in order. The actions are to be carried out in order. */
+  step(nowMs: number, event: EngineEvent): EngineAction[] {
+    const actions: EngineAction[] = [];
+    if (event.kind === "input") this.#input(nowMs, event.bytes, event.final, actions);
+    else if (event.kind === "tick") this.#tick(nowMs, actions);
+    else this.#finish(nowMs, actions);
+    return actions;
+  }
+
+  /** Copies a chunk of any size in and steps; for callers without zero-copy reads. */
+  feed(nowMs: number, chunk: Uint8Array, final = false): EngineAction[] {
+    const actions: EngineAction[] = [];
+    let from = 0;
+    do {
+      const room = this.inputRoom();
+      const piece = chunk.subarray(from, from + room.end - room.at);
+      heap8.set(piece, room.at);
+      from += piece.length;
+      actions.push(...this.step(nowMs, { kind: "input", bytes: piece.length, final: final && from === chunk.length }));
+    } while (from < chunk.length);
+    return actions;
+  }
+
+  ledger(): EngineLedger & { readonly linesRead: number; readonly linesInvalid: Readonly<Record<string, number>> } {
+    const read = this.#linesRead + f64.load(this.root + ROOT_LINES);
+    return { ...readLedger(this.root, this.rules), linesRead: read, linesInvalid: { ...this.#linesInvalid } };
+  }
+
+  memory(): { readonly bytes: number; readonly bytesMax: number } {
+    return ownedBytes(this.root);
+  }
+
+  /** Gives the engine's memory back. */
+  dispose(): void {
+    closeOwner(this.root);
+  }
+
+  #input(nowMs: number, bytes: number, final: boolean, actions: EngineAction[]): void {
+    const root = this.root;
+    const start = root + INPUT_AT;
+    const end = start + this.#pending + bytes;
+    const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
+    f64.store(root + ROOT_ARRIVAL, nowMs);
+    f64.store(root + ROOT_FUTURE, replay ? Number.POSITIVE_INFINITY : nowMs + this.#options.maxFutureMs);
+    let p = this.#skipping ? this.#resync(start, end) : start;
+    let lineEnd = end;
+    while (lineEnd > p && i32.load8_u(lineEnd - 1) !== 10) lineEnd--;
+    while (p < lineEnd) {
+      const code = run(root, p, lineEnd);
+      p = i32.load(root + ROOT_STOP);
+      if (code === RUN_DONE) break;
+      const next = this.#unusual(p, end, final, actions);
+      if (next < 0) break;
+      p = next;
+    }
+    while (final && p < end) {
+      const next = this.#unusual(p, end, true, actions);
+      if (next < 0) break;
+      p = next;
+    }
+    if (!final && end - p > LINE_BYTES_MAX) p = this.#giveUp(p, end, actions);
+    this.#pending = end - p;
+    if (this.#pending > 0 && p !== start) heap8.copyWithin(start, p, end);
+  }
+
+  /** Takes one line through the decoder. Returns the address behind it, -1 when it needs more bytes. */
+  #unusual(p: number, end: number, final: boolean, actions: EngineAction[]): number {
+    const result = decodeLine(heap8, p, end, final);
+    if (result.kind === "incomplete") return -1;
+    const line = this.#slowLines + f64.load(this.root + ROOT_LINES) + 1;
+    if (result.kind === "point") {
+      this.#linesRead++;
+      const key = applyPoint(this.root, this.admission, result.point, this.rules);
+      if (key !== 0) i32.store(this.root + ROOT_PREVIOUS, key);
+    } else if (result.kind === "error") {
+      this.#linesRead++;
+      this.#invalid("syntax");
+      actions.push({ kind: "invalid", reason: "syntax", message: result.message, ...placeOf(p, result.offset, line) });
+    }
+    for (let q = p; q < result.next; q++) if (i32.load8_u(q) === 10) this.#slowLines++;
+    return result.next;
+  }
+
+  #invalid(reason: string): void {
+    this.#linesInvalid[reason] = (this.#linesInvalid[reason] ?? 0) + 1;
+  }
+
+  #giveUp(p: number, end: number, actions: EngineAction[]): number {
+    const line = this.#slowLines + f64.load(this.root + ROOT_LINES) + 1;
+    this.#linesRead++;
+    this.#invalid("too_long");
+    const message = `line longer than ${String(LINE_BYTES_MAX)} bytes; skipped up to the next newline`;
+    actions.push({ kind: "invalid", reason: "too_long", line, column: 1, message });
+    this.#skipping = true;
+    return this.#resync(p, end);
+  }
+
+  /** Address behind the first newline in [p, end), `end` when there is none (then the skipping goes on). */
+  #resync(p: number, end: number): number {
+    for (let q = p; q < end; q++) {
+      if (i32.load8_u(q) !== 10) continue;
+      this.#skipping = false;
+      this.#slowLines++;
+      return q + 1;
+    }
+    return end;
+  }
+
+  #tick(nowMs: number, actions: EngineAction[]): void {
+    for (const compiled of this.rules) {
+      const { intervalMs, graceMs } = compiled.rule;
+      const due = Math.floor((nowMs - graceMs) / intervalMs) * intervalMs;
+      if (f64.load(compiled.ledger + LEDGER_CLOSED) >= due) continue;
+      for (;;) {
+        const window = nextWindow(compiled);
+        if (window + intervalMs > due) break;
+        this.#close(compiled, window, window + intervalMs, actions);
+      }
+      f64.store(compiled.ledger + LEDGER_CLOSED, due);
+    }
+    if (nowMs - this.#sweptMs < SWEEP_MS) return;
+    this.#sweptMs = nowMs;
+    i32.store(this.root + ROOT_EPOCH, i32.load(this.root + ROOT_EPOCH) + 1);
+    sweep(this.root, this.rules, KEY_IDLE_SWEEPS);
+  }
+
+  #finish(nowMs: number, actions: EngineAction[]): void {
+    const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
+    for (const compiled of this.rules) {
+      const last = lastWindow(compiled);
+      let partial = 0;
+      for (;;) {
+        const window = nextWindow(compiled);
+        const endMs = window + compiled.rule.intervalMs;
+        if (window > last || window === Number.POSITIVE_INFINITY) break;
+        if (replay || endMs <= nowMs) this.#close(compiled, window, endMs, actions);
+        else {
+          // One value per series and timestamp: a second unfinished window (samples from the near future) is one later.
+          this.#close(compiled, window, nowMs + partial, actions);
+          compiled.windowsPartial++;
+          partial++;
+        }
+      }
+    }
+  }
+
+  #close(compiled: CompiledRule, windowMs: number, stampMs: number, actions: EngineAction[]): void {
+    const labels = (names: number): RowLabels => this.#rowLabels(compiled, names);
+    const block = closeWindow({ root: this.root, compiled, writer: this.#writer, labels, windowMs, stampMs });
+    compiled.windowsFlushed++;
+    if (block !== undefined) actions.push({ kind: "rows", block });
+  }
+
+  #rowLabels(compiled: CompiledRule, names: number): RowLabels {
+    let known = this.#labels.get(compiled);
+    if (known === undefined) {
+      known = new Map();
+      this.#labels.set(compiled, known);
+    }
+    let labels = known.get(names);
+    if (labels === undefined) {
+      labels = rowLabelsOf(compiled, this.admission.names(names));
+      known.set(names, labels);
+    }
+    return labels;
+  }
+}
+
+/** Line and column (bytes, from 1) of an address within the line that starts at `from`, which is line number `line`. */
+function placeOf(from: number, address: number, line: number): { readonly line: number; readonly column: number } {
+  let number = line;
+  let start = from;
+  for (let q = from; q < address; q++) {
+    if (i32.load8_u(q) !== 10) continue;
+    number++;
+    start = q + 1;
+  }
+  return { line: number, column: address - start + 1 };
+}

@@ -1,0 +1,135 @@
+// Closing a Window of one Rule: every Group's Cell becomes frozen rows and goes; totals move on; Groups that were silent for
+// staleness_interval retire. Windows of a Ledger close in order, each once.
+//
+//   Group   unseen ──sample──▶ alive ──no sample within staleness──▶ retired ──sample──▶ alive, a new total with a new start
+//
+// A living Group without samples in the Window still yields what its outputs say: 0, a repeated total, or nothing.
+import { foldRates, addToTotal } from "../kernel/counter.js";
+import { addPair } from "../kernel/exact.js";
+import { releaseCell } from "../kernel/cell.js";
+import {
+  CELL_NEWEST,
+  CELL_WINDOW,
+  GROUP_CARRY,
+  GROUP_IDENTITY,
+  GROUP_NAMES,
+  GROUP_NEWEST,
+  GROUP_NEXT,
+  GROUP_OLDEST,
+  GROUP_SEEN,
+  GROUP_START,
+  GROUP_STATE,
+  GROUP_TOTAL,
+  KIND_COUNTER,
+  LEDGER_CLOSED,
+  LEDGER_GROUPS,
+} from "../kernel/layout.js";
+import { heapBuffer } from "../kernel/memory.js";
+import type { RowBlock } from "../metric/rowBlock.js";
+import { type LabelBytes, rowLabels, type RowWriter } from "../metric/rowWriter.js";
+import type { CompiledRule, OutputNames } from "./compile.js";
+import { FlushView } from "./windowView.js";
+
+/** Name and own labels of every row of every output, per OutputNames. */
+export type RowLabels = readonly (readonly LabelBytes[])[][];
+
+export function rowLabelsOf(compiled: CompiledRule, names: OutputNames): RowLabels {
+  return compiled.outputs.map(({ rows }, i) => rows.map((row) => rowLabels(names.names[i] ?? new Uint8Array(0), row.labels)));
+}
+
+export interface Closing {
+  readonly root: number;
+  readonly compiled: CompiledRule;
+  readonly writer: RowWriter;
+  /** By GROUP_NAMES. */
+  labels(names: number): RowLabels;
+  /** Start of the Window, and the timestamp of its rows (its end, unless the process stops within it). */
+  readonly windowMs: number;
+  readonly stampMs: number;
+}
+
+/** Closes one Window and returns its rows, undefined when there are none. */
+export function closeWindow(closing: Closing): RowBlock | undefined {
+  const { root, compiled, windowMs, writer } = closing;
+  const view = new FlushView(compiled);
+  const endMs = windowMs + compiled.rule.intervalMs;
+  for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+    const oldest = i32.load(group + GROUP_OLDEST);
+    const cell = oldest !== 0 && f64.load(oldest + CELL_WINDOW) === windowMs ? oldest : 0;
+    if (cell !== 0) enter(group, cell, windowMs);
+    else if (!staysAlive(compiled, group, endMs)) continue;
+    if ((compiled.flags & KIND_COUNTER) !== 0) {
+      addPair(group + GROUP_TOTAL, f64.load(group + GROUP_CARRY), f64.load(group + GROUP_CARRY + 8));
+      f64.store(group + GROUP_CARRY, 0);
+      f64.store(group + GROUP_CARRY + 8, 0);
+      if (cell !== 0) {
+        foldRates(compiled.record, group, windowMs);
+        addToTotal(group + GROUP_TOTAL, cell + compiled.counterAt);
+      }
+    }
+    view.show(group, cell);
+    emit(closing, group, view, cell === 0);
+    if (cell !== 0) releaseCell(root, group, cell);
+  }
+  f64.store(compiled.ledger + LEDGER_CLOSED, endMs);
+  if (writer.rowCount === 0) return undefined;
+  const rowCount = writer.rowCount;
+  return { rule: compiled.rule.name, windowEndMs: closing.stampMs, rowCount, bytes: writer.take() };
+}
+
+/** A Group with samples in the Window: alive, perhaps again. */
+function enter(group: number, cell: number, windowMs: number): void {
+  if (i32.load(group + GROUP_STATE) !== 1) {
+    i32.store(group + GROUP_STATE, 1);
+    f64.store(group + GROUP_START, windowMs);
+    f64.store(group + GROUP_TOTAL, 0);
+    f64.store(group + GROUP_TOTAL + 8, 0);
+  }
+  f64.store(group + GROUP_SEEN, Math.max(f64.load(group + GROUP_SEEN), f64.load(cell + CELL_NEWEST)));
+}
+
+/** Whether a Group without samples in the Window is (still) alive at its end. */
+function staysAlive(compiled: CompiledRule, group: number, endMs: number): boolean {
+  if (i32.load(group + GROUP_STATE) !== 1) return false;
+  if (endMs - f64.load(group + GROUP_SEEN) <= compiled.rule.stalenessMs) return true;
+  i32.store(group + GROUP_STATE, 0);
+  return false;
+}
+
+function emit(closing: Closing, group: number, view: FlushView, idle: boolean): void {
+  const { compiled, writer, stampMs } = closing;
+  if (compiled.rule.state !== "active") return;
+  const labels = closing.labels(i32.load(group + GROUP_NAMES));
+  const identity = i32.load(group + GROUP_IDENTITY);
+  for (let i = 0; i < compiled.outputs.length; i++) {
+    const entry = compiled.outputs[i];
+    if (entry === undefined || (idle && entry.output.idle === "nothing")) continue;
+    const startMs = entry.output.type === "counter" ? f64.load(group + GROUP_START) : 0;
+    for (let r = 0; r < entry.rows.length; r++) {
+      const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);
+      if (!Number.isNaN(value)) writer.row(heapBuffer, identity, labels[i]?.[r] ?? [], { timestampMs: stampMs, value, startMs });
+    }
+  }
+}
+
+/** Start of the first Window that has something to close: the oldest Cell's, or the next one while a Group is alive. +Infinity: none. */
+export function nextWindow(compiled: CompiledRule): number {
+  let next = Number.POSITIVE_INFINITY;
+  const closed = f64.load(compiled.ledger + LEDGER_CLOSED);
+  for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+    const oldest = i32.load(group + GROUP_OLDEST);
+    if (oldest !== 0) next = Math.min(next, f64.load(oldest + CELL_WINDOW));
+    if (i32.load(group + GROUP_STATE) === 1) return Math.min(next, closed);
+  }
+  return next;
+}
+
+/** Start of the newest open Window, -Infinity when none is open. */
+export function lastWindow(compiled: CompiledRule): number {
+  let last = Number.NEGATIVE_INFINITY;
+  for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+    const newest = i32.load(group + GROUP_NEWEST);
+    if (newest !== 0) last = Math.max(last, f64.load(newest + CELL_WINDOW));
+  }
+  return last;
+}

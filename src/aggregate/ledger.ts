@@ -1,0 +1,79 @@
+// The ledger: where every sample and every (sample, rule) pair went. Read from the kernel's counters, never derived from each
+// other, so that the conservation equations (DESIGN, Invariant 6) can fail.
+//
+//   samples:  received = matched + ignored{reason}
+//   pairs:    matched  = applied + duplicate + ignored{reason} + rejected + dropped{reason} + pending
+import {
+  LEDGER_APPLIED,
+  LEDGER_DROPPED,
+  LEDGER_GROUP_COUNT,
+  LEDGER_MATCHED,
+  LEDGER_SERIES_COUNT,
+  LEDGER_SUPERSEDED,
+  ROOT_IGNORED,
+  ROOT_KEYS,
+  ROOT_MATCHED,
+  ROOT_RECEIVED,
+  TABLE_COUNT,
+} from "../kernel/layout.js";
+import type { CompiledRule } from "./compile.js";
+
+/** Reasons in the order of their indices in kernel/layout.ts. */
+export const ignoreReasons = ["unmatched", "string", "name", "memory"] as const;
+export const dropReasons = ["late", "future", "series_cap", "identity", "memory", "stop"] as const;
+
+export interface RuleLedger {
+  readonly rule: string;
+  readonly pairsMatched: number;
+  readonly pairsApplied: number;
+  readonly pairsIgnored: Readonly<Record<string, number>>;
+  readonly pairsDropped: Readonly<Record<string, number>>;
+  readonly groups: number;
+  readonly series: number;
+  readonly windowsFlushed: number;
+  readonly windowsPartial: number;
+}
+
+export interface EngineLedger {
+  readonly samplesReceived: number;
+  readonly samplesMatched: number;
+  readonly samplesIgnored: Readonly<Record<string, number>>;
+  /** Distinct `measurement,tags` keys in the cache. */
+  readonly keys: number;
+  readonly rules: readonly RuleLedger[];
+}
+
+function reasonsAt(address: number, reasons: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [i, reason] of reasons.entries()) {
+    const count = f64.load(address + i * 8);
+    if (count > 0) counts[reason] = count;
+  }
+  return counts;
+}
+
+export function readRuleLedger(compiled: CompiledRule): RuleLedger {
+  const { ledger, rule } = compiled;
+  const superseded = f64.load(ledger + LEDGER_SUPERSEDED);
+  return {
+    rule: rule.name,
+    pairsMatched: f64.load(ledger + LEDGER_MATCHED),
+    pairsApplied: f64.load(ledger + LEDGER_APPLIED),
+    pairsIgnored: superseded > 0 ? { superseded } : {},
+    pairsDropped: reasonsAt(ledger + LEDGER_DROPPED, dropReasons),
+    groups: i32.load(ledger + LEDGER_GROUP_COUNT),
+    series: i32.load(ledger + LEDGER_SERIES_COUNT),
+    windowsFlushed: compiled.windowsFlushed,
+    windowsPartial: compiled.windowsPartial,
+  };
+}
+
+export function readLedger(root: number, rules: readonly CompiledRule[]): EngineLedger {
+  return {
+    samplesReceived: f64.load(root + ROOT_RECEIVED),
+    samplesMatched: f64.load(root + ROOT_MATCHED),
+    samplesIgnored: reasonsAt(root + ROOT_IGNORED, ignoreReasons),
+    keys: i32.load(root + ROOT_KEYS + TABLE_COUNT),
+    rules: rules.map(readRuleLedger),
+  };
+}

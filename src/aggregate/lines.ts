@@ -1,0 +1,68 @@
+// A decoded point on its way into the kernel: the slow twin of kernel/reader.ts, for new series and unusual spelling.
+import {
+  IGNORED_MEMORY,
+  LEDGER_COMPLETE,
+  ROOT_ARRIVAL,
+  ROOT_IGNORED,
+  ROOT_INEXACT,
+  ROOT_MATCHED,
+  ROOT_RECEIVED,
+  SCRATCH_AT,
+  SCRATCH_BYTES,
+  SCRATCH_MAX,
+} from "../kernel/layout.js";
+import { addLine, SCRATCH_NUMBER, SCRATCH_STRING } from "../kernel/plan.js";
+import type { FieldValue, Point } from "../metric/lineDecoder.js";
+import type { Admission } from "./admission.js";
+import type { CompiledRule } from "./compile.js";
+
+const NS_PER_MS = 1_000_000n;
+
+/** Event time in ms: the floor, also before 1970. */
+export function millisecondsOf(timeNs: bigint): number {
+  const quotient = timeNs / NS_PER_MS;
+  return Number(timeNs < 0n && quotient * NS_PER_MS !== timeNs ? quotient - 1n : quotient);
+}
+
+function numberOf(root: number, value: FieldValue): number {
+  if (value.kind === "float") return value.value;
+  if (value.kind === "bool") return value.value ? 1 : 0;
+  if (value.kind === "string") return 0;
+  const number = Number(value.value);
+  if (BigInt(number) !== value.value) f64.store(root + ROOT_INEXACT, f64.load(root + ROOT_INEXACT) + 1);
+  return number;
+}
+
+/** Applies one point, admitting what is new. Returns its Key, 0 when there was no memory for it. */
+export function applyPoint(root: number, admission: Admission, point: Point, rules: readonly CompiledRule[]): number {
+  const time = point.time === undefined ? f64.load(root + ROOT_ARRIVAL) : millisecondsOf(point.time);
+  const key = admission.key(point.keyStart, point.keyEnd);
+  const matchedBefore = f64.load(root + ROOT_MATCHED);
+  let count = 0;
+  for (const { key: name, value } of point.fields) {
+    const field = key === 0 ? 0 : admission.field(key, point, name);
+    if (field === 0) {
+      f64.store(root + ROOT_RECEIVED, f64.load(root + ROOT_RECEIVED) + 1);
+      const ignored = root + ROOT_IGNORED + IGNORED_MEMORY * 8;
+      f64.store(ignored, f64.load(ignored) + 1);
+      continue;
+    }
+    if (count === SCRATCH_MAX) {
+      addLine(root, count, time);
+      count = 0;
+    }
+    const entry = root + SCRATCH_AT + count * SCRATCH_BYTES;
+    i32.store(entry, field);
+    i32.store(entry + 4, value.kind === "string" ? SCRATCH_STRING : SCRATCH_NUMBER);
+    f64.store(entry + 8, numberOf(root, value));
+    count++;
+  }
+  addLine(root, count, time);
+  if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(rules, time);
+  return key;
+}
+
+/** Replay has no start time: what it holds is complete since its first sample. */
+function beginCompleteness(rules: readonly CompiledRule[], time: number): void {
+  for (const { ledger } of rules) if (Number.isNaN(f64.load(ledger + LEDGER_COMPLETE))) f64.store(ledger + LEDGER_COMPLETE, time);
+}

@@ -1,0 +1,95 @@
+// Every key the dialect has, and what this version does with it.
+
+/** Keys that are read. */
+export const readKeys = [
+  "name",
+  "match",
+  "interval",
+  "by",
+  "without",
+  "outputs",
+  "keep_metric_names",
+  "output_name",
+  "grace",
+  "late",
+  "time",
+  "first_sample",
+  "series_memory",
+  "staleness_interval",
+  "max_series",
+  "max_groups",
+  "labels",
+  "type",
+  "temporality",
+  "sketch",
+  "matched",
+  "state",
+  "ignore_first_sample_interval",
+  "ignore_old_samples",
+  "ignore_first_intervals",
+  "flush_on_shutdown",
+  "enable_windows",
+  "no_align_flush_to_interval",
+] as const;
+
+/** Keys of the dialect that this version refuses: a rule that means more than it does would be wrong silently. */
+export const laterKeys: readonly string[] = [
+  "dedup_interval",
+  "drop_input_labels",
+  "input_relabel_configs",
+  "output_relabel_configs",
+  "namepass",
+  "namedrop",
+  "tagpass",
+  "tagdrop",
+  "fieldinclude",
+  "fieldexclude",
+  "fieldpass",
+  "fielddrop",
+];
+
+/** Outputs of the dialect that may have no plugin yet: told apart from misspelt ones. */
+export const dialectOutputs: readonly string[] = [
+  "avg",
+  "count_samples",
+  "count_series",
+  "histogram_bucket",
+  "increase",
+  "increase_prometheus",
+  "last",
+  "max",
+  "min",
+  "quantiles",
+  "rate_avg",
+  "rate_sum",
+  "stddev",
+  "stdvar",
+  "sum_samples",
+  "sum_samples_total",
+  "total",
+  "total_prometheus",
+  "unique_samples",
+];
+
+/** Not for `defaults`: they tell rules apart. */
+export const ruleOnlyKeys: readonly string[] = ["name", "match"];
+
+/** A rule that sets one of these does not take its counterparts from `defaults`. */
+export const counterparts: Readonly<Record<string, readonly string[]>> = {
+  by: ["without"],
+  without: ["by"],
+  keep_metric_names: ["output_name"],
+  output_name: ["keep_metric_names"],
+  late: ["ignore_old_samples"],
+  ignore_old_samples: ["late"],
+  first_sample: ["ignore_first_sample_interval"],
+  ignore_first_sample_interval: ["first_sample"],
+};
+
+/** Keys that patch vmagent's loss of state: accepted, one info line each. */
+export const acceptedKeys: Readonly<Record<string, { readonly kind: "boolean" | "count"; readonly why: string }>> = {
+  ignore_first_intervals: { kind: "count", why: "accepted, without effect: state survives restarts, so no first interval has to be muted" },
+  flush_on_shutdown: { kind: "boolean", why: "accepted, without effect: a stop checkpoints open windows with --data and emits them without" },
+  enable_windows: { kind: "boolean", why: "accepted, without effect: windows always go by the samples' own time" },
+  no_align_flush_to_interval: { kind: "boolean", why: "accepted, without effect: windows are always aligned to the Unix epoch" },
+};

@@ -1,0 +1,169 @@
+// Checks over all rules of all files, in file order:
+//   one id          rules that agree on everything that shapes state are one rule; their outputs are united
+//   one identity    two rules that provably write one output series are refused, likely ones warned about
+import { formatDuration } from "../base/duration.js";
+import { canonicalMatch, type Selector } from "../metric/selector.js";
+import type { Output } from "./output.js";
+import { outputNameOf } from "./outputName.js";
+import type { Rule } from "./rule.js";
+import { refuse } from "./ruleFileFields.js";
+import type { ProblemList } from "./ruleFileProblem.js";
+import type { PlacedRule } from "./ruleFileRule.js";
+
+/** What one merged rule can have only one of: the key in the file and the value as text. */
+function settingsOf(rule: Rule): readonly (readonly [key: string, text: string])[] {
+  return [
+    ["grace", formatDuration(rule.graceMs)],
+    ["late", rule.late],
+    ["time", rule.time],
+    ["first_sample", rule.firstSample],
+    ["series_memory", formatDuration(rule.seriesMemoryMs)],
+    ["staleness_interval", formatDuration(rule.stalenessMs)],
+    ["max_series", String(rule.maxSeries)],
+    ["max_groups", String(rule.maxGroups)],
+    ["state", rule.state],
+  ];
+}
+
+/** Two rules of one id become one. Reports and answers undefined when they disagree. */
+function mergeTwo(first: PlacedRule, second: PlacedRule): PlacedRule | undefined {
+  const { fields } = second;
+  const errorsBefore = fields.problems.errorCount;
+  const same = `this is the same rule as ${first.rule.place} (equal match, grouping and interval)`;
+  if (first.rule.interval !== second.rule.interval) {
+    const field = fields.byKey.get("interval");
+    const message = `${second.rule.interval} is ${first.rule.interval} in other words, and ${same}: its outputs would have two names`;
+    refuse(fields, field?.value.at ?? fields.at, field?.path ?? fields.path, message, `write ${first.rule.interval}`);
+  }
+  const theirs = new Map(settingsOf(first.rule));
+  for (const [key, text] of settingsOf(second.rule)) {
+    const other = theirs.get(key) ?? "";
+    const field = fields.byKey.get(key);
+    if (text !== other) refuse(fields, field?.value.at ?? fields.at, field?.path ?? fields.path, `${same}, whose ${key} is ${other}, not ${text}`, "give both the same");
+  }
+  for (const call of second.calls) {
+    if (!first.calls.some((known) => known.name === call.name)) continue;
+    const cure = call.args.length > 0 ? `join the arguments in one ${call.name}(...)` : "remove one";
+    refuse(fields, call.at, call.path, `${same}, which has the output ${call.name} already`, cure);
+  }
+  if (first.rule.keepMetricNames || (first.rule.outputName !== undefined && !first.rule.outputName.includes("{output}"))) {
+    refuse(fields, fields.at, fields.path, `${same}: two outputs would have one name`, "remove one");
+  }
+  if (fields.problems.errorCount > errorsBefore) return undefined;
+  return { ...first, calls: [...first.calls, ...second.calls], rule: { ...first.rule, outputs: [...first.rule.outputs, ...second.rule.outputs] } };
+}
+
+/** The metric names a rule can match, when its selectors say so; undefined when they are open. */
+function metricNames(match: readonly Selector[]): readonly string[] | undefined {
+  const names = new Set<string>();
+  const alternatives = match.flatMap((selector) => selector.alternatives);
+  for (const matchers of alternatives) {
+    const literals = matchers.find((matcher) => matcher.label === "__name__" && matcher.literals !== undefined)?.literals;
+    if (literals === undefined) return undefined;
+    for (const name of literals) names.add(name);
+  }
+  return alternatives.length === 0 ? undefined : [...names];
+}
+
+/** The rule's input always has one of these values for `label`; undefined when it is open. */
+function valuesOf(match: readonly Selector[], label: string): ReadonlySet<string> | undefined {
+  const values = new Set<string>();
+  const alternatives = match.flatMap((selector) => selector.alternatives);
+  for (const matchers of alternatives) {
+    const literals = matchers.find((matcher) => matcher.label === label && matcher.literals !== undefined)?.literals;
+    if (literals === undefined) return undefined;
+    for (const value of literals) values.add(value);
+  }
+  return alternatives.length === 0 ? undefined : values;
+}
+
+/** A label both rules keep, whose values they do not share, keeps their outputs apart. */
+function keptApart(a: Rule, b: Rule): boolean {
+  const labels = [...a.match, ...b.match].flatMap((selector) => selector.alternatives.flat().map((matcher) => matcher.label));
+  return labels.some((label) => {
+    const kept = label !== "__name__" && (a.by === undefined ? a.without?.includes(label) !== true : a.by.includes(label));
+    const ours = kept ? valuesOf(a.match, label) : undefined;
+    const theirs = kept ? valuesOf(b.match, label) : undefined;
+    return ours !== undefined && theirs !== undefined && [...ours].every((value) => !theirs.has(value));
+  });
+}
+
+interface Identity {
+  /** Grouping, constant labels, name and row labels: equal keys can be equal output series. */
+  readonly key: string;
+  readonly shown: string;
+  /** The name does not depend on the input's. */
+  readonly constant: boolean;
+}
+
+/** Stands for "whatever the metric is called": no file can hold it. */
+const anyMetric = "\u0000";
+
+function identitiesOf(rule: Rule, outputs: ReadonlyMap<string, Output>): Identity[] {
+  const identities: Identity[] = [];
+  const group = [rule.by ?? null, rule.without ?? null, rule.labels];
+  for (const call of rule.outputs) {
+    const names = new Set((metricNames(rule.match) ?? [anyMetric]).map((metric) => outputNameOf(rule, metric, call.name)));
+    for (const name of names) {
+      for (const row of outputs.get(call.name)?.rows(call.args) ?? []) {
+        const constant = !rule.keepMetricNames && rule.outputName !== undefined && !rule.outputName.includes("{metric}");
+        identities.push({ key: JSON.stringify([name, group, row.labels]), shown: name.replace(anyMetric, "METRIC"), constant });
+      }
+    }
+  }
+  return identities;
+}
+
+function reportCollision(first: PlacedRule, second: PlacedRule, identity: Identity): boolean {
+  if (keptApart(first.rule, second.rule)) return false;
+  const equalMatch = canonicalMatch(first.rule.match) === canonicalMatch(second.rule.match);
+  const { fields } = second;
+  const cure = "give one of them another output_name or a constant label";
+  if (equalMatch || identity.constant) {
+    refuse(fields, fields.at, fields.path, `writes ${identity.shown} with the same labels as the rule at ${first.rule.place}`, cure);
+  } else {
+    const message = `may write the same series ${identity.shown} as the rule at ${first.rule.place}, where their groups are equal`;
+    fields.problems.warning({ file: fields.file, at: fields.at, path: fields.path, message, cure });
+  }
+  return true;
+}
+
+function checkCollisions(rules: readonly PlacedRule[], outputs: ReadonlyMap<string, Output>): void {
+  const writers = new Map<string, PlacedRule[]>();
+  for (const placed of rules) {
+    if (placed.rule.state === "off") continue;
+    const told = new Set<PlacedRule>();
+    for (const identity of identitiesOf(placed.rule, outputs)) {
+      const others = writers.get(identity.key) ?? [];
+      writers.set(identity.key, others);
+      const collides = others.some((other) => other !== placed && !told.has(other) && told.add(other).size > 0 && reportCollision(other, placed, identity));
+      if (!collides && !others.includes(placed)) others.push(placed);
+    }
+  }
+}
+
+function warnSharedNames(rules: readonly PlacedRule[], problems: ProblemList): void {
+  const byName = new Map<string, Rule>();
+  for (const { rule, fields } of rules) {
+    const other = byName.get(rule.name);
+    const field = fields.byKey.get("name");
+    if (other === undefined) byName.set(rule.name, rule);
+    else if (field !== undefined) {
+      const message = `the rule at ${other.place} has the same name: their self-metrics cannot be told apart`;
+      problems.warning({ file: fields.file, at: field.value.at, path: field.path, message, cure: "rename one" });
+    }
+  }
+}
+
+/** The rules as the engine runs them, in file order. */
+export function mergeRules(read: readonly PlacedRule[], outputs: ReadonlyMap<string, Output>, problems: ProblemList): Rule[] {
+  const byId = new Map<string, PlacedRule>();
+  for (const placed of read) {
+    const first = byId.get(placed.rule.id);
+    byId.set(placed.rule.id, first === undefined ? placed : (mergeTwo(first, placed) ?? first));
+  }
+  const merged = [...byId.values()];
+  checkCollisions(merged, outputs);
+  warnSharedNames(merged, problems);
+  return merged.map((placed) => placed.rule);
+}

@@ -1,0 +1,326 @@
+// Snapshot: the state of a range of SliceKeys as bytes, and back. Move, checkpoint, recovery and restart are this file
+// (DESIGN §1). Taken between two steps; restoring replaces. The cache of raw keys is no state: it is admitted anew.
+//
+//   "LIMPETS1"  u32 header bytes  header (JSON)  outbox bytes  groups
+//   header: version, (term, n), range, cursors, and per rule: id, closed, complete, counters; the names; the outbox's blocks
+//   group:  rule, names, identity, alive, seen, start, total, carry, Lasts, open Cells (oldest first)
+//
+// Numbers are little-endian; doubles are exact. Version N reads N and N-1.
+import { ByteReader, ByteWriter } from "../base/bytes.js";
+import {
+  GROUP_CARRY,
+  GROUP_IDENTITY,
+  GROUP_IDENTITY_BYTES,
+  GROUP_LASTS,
+  GROUP_NAMES,
+  GROUP_NEXT,
+  GROUP_OLDEST,
+  GROUP_SEEN,
+  GROUP_SLICE_KEY,
+  GROUP_START,
+  GROUP_STATE,
+  GROUP_TOTAL,
+  CELL_NEWER,
+  LAST_HASH_HIGH,
+  LAST_HASH_LOW,
+  LAST_NEXT,
+  LAST_TIME,
+  LEDGER_APPLIED,
+  LEDGER_BYTES,
+  LEDGER_CLOSED,
+  LEDGER_COMPLETE,
+  LEDGER_GROUPS,
+  LEDGER_MATCHED,
+} from "../kernel/layout.js";
+import { heap8 } from "../kernel/memory.js";
+import type { RowBlock } from "../metric/rowBlock.js";
+import { type Admission, lastBytesOf } from "./admission.js";
+import { readCell, writeCell } from "./cellCodec.js";
+import type { CompiledRule } from "./compile.js";
+
+export const SNAPSHOT_VERSION = 1;
+const MAGIC = Buffer.from("LIMPETS1");
+
+/** A range of SliceKeys, half-open; the whole key space is [0, 2^32). */
+export interface KeyRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+export const WHOLE: KeyRange = { low: 0, high: 4294967296 };
+
+/** Identity of a copy: the term it was taken in ("incarnation.number") and its number within it. */
+export interface SnapshotId {
+  readonly term: string;
+  readonly number: number;
+}
+
+interface RuleHeader {
+  readonly id: string;
+  readonly name: string;
+  readonly flags: number;
+  readonly closedMs: number | null;
+  readonly completeMs: number | null;
+  /** LEDGER_MATCHED and everything behind it. */
+  readonly counters: readonly number[];
+  readonly windowsFlushed: number;
+  readonly windowsPartial: number;
+}
+
+interface Header {
+  readonly version: number;
+  readonly id: SnapshotId;
+  readonly range: KeyRange;
+  /** PROTOCOL P1; no routers yet, so none. */
+  readonly cursors: readonly never[];
+  readonly rules: readonly RuleHeader[];
+  readonly names: readonly { readonly rule: number; readonly metric: string }[];
+  readonly outbox: readonly { readonly rule: string; readonly windowEndMs: number; readonly rowCount: number; readonly bytes: number }[];
+  readonly groups: number;
+}
+
+export interface SnapshotSource {
+  readonly root: number;
+  readonly rules: readonly CompiledRule[];
+  readonly admission: Admission;
+  /** Frozen rows no sink has answered for. */
+  readonly outbox: readonly RowBlock[];
+}
+
+/** What a restore found. Groups of rules that are not there any more are forgotten, and said so. */
+export interface Restored {
+  readonly id: SnapshotId;
+  readonly groups: number;
+  readonly series: number;
+  readonly outbox: readonly RowBlock[];
+  readonly forgottenRules: readonly string[];
+  readonly forgottenGroups: number;
+  /** Rules whose open windows were given up because an output was added that they hold no state for. */
+  readonly clippedRules: readonly string[];
+}
+
+/** A snapshot that cannot be read: not one, damaged, or of a version this program does not know. */
+export class SnapshotError extends Error {
+  readonly code: "not_a_snapshot" | "damaged" | "version";
+
+  constructor(code: SnapshotError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SnapshotError";
+    this.code = code;
+  }
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+function groupsIn(source: SnapshotSource, range: KeyRange): { readonly group: number; readonly rule: number }[] {
+  const groups: { group: number; rule: number }[] = [];
+  for (const compiled of source.rules) {
+    for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+      const key = i32.load(group + GROUP_SLICE_KEY) >>> 0;
+      if (key >= range.low && key < range.high) groups.push({ group, rule: compiled.index });
+    }
+  }
+  return groups;
+}
+
+/** Encodes the state of a range. The source is not changed. */
+export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: SnapshotId): Uint8Array {
+  const groups = groupsIn(source, range);
+  const names = new Map<string, number>();
+  const nameList: { rule: number; metric: string }[] = [];
+  const body = new ByteWriter();
+  for (const { group, rule } of groups) {
+    const compiled = source.rules[rule];
+    if (compiled === undefined) continue;
+    const { metric } = source.admission.names(i32.load(group + GROUP_NAMES));
+    const key = `${String(rule)} ${metric}`;
+    let index = names.get(key);
+    if (index === undefined) {
+      index = nameList.push({ rule, metric }) - 1;
+      names.set(key, index);
+    }
+    body.u32(index);
+    writeGroup(body, compiled, group);
+  }
+  const header: Header = {
+    version: SNAPSHOT_VERSION,
+    id,
+    range,
+    cursors: [],
+    rules: source.rules.map(ruleHeader),
+    names: nameList,
+    outbox: source.outbox.map(({ rule, windowEndMs, rowCount, bytes }) => ({ rule, windowEndMs, rowCount, bytes: bytes.length })),
+    groups: groups.length,
+  };
+  const headerBytes = Buffer.from(JSON.stringify(header));
+  const size = Buffer.allocUnsafe(4);
+  size.writeUInt32LE(headerBytes.length);
+  return Buffer.concat([MAGIC, size, headerBytes, ...source.outbox.map((block) => block.bytes), body.take()]);
+}
+
+function ruleHeader(compiled: CompiledRule): RuleHeader {
+  const { ledger, rule } = compiled;
+  const counters: number[] = [];
+  for (let at = LEDGER_MATCHED; at < LEDGER_BYTES; at += 8) counters.push(f64.load(ledger + at));
+  return {
+    id: rule.id,
+    name: rule.name,
+    flags: compiled.flags,
+    closedMs: finite(f64.load(ledger + LEDGER_CLOSED)),
+    completeMs: finite(f64.load(ledger + LEDGER_COMPLETE)),
+    counters,
+    windowsFlushed: compiled.windowsFlushed,
+    windowsPartial: compiled.windowsPartial,
+  };
+}
+
+const GROUP_NUMBERS = [GROUP_SEEN, GROUP_START, GROUP_TOTAL, GROUP_TOTAL + 8, GROUP_CARRY, GROUP_CARRY + 8] as const;
+
+function writeGroup(out: ByteWriter, compiled: CompiledRule, group: number): void {
+  const identity = i32.load(group + GROUP_IDENTITY);
+  const identityBytes = i32.load(group + GROUP_IDENTITY_BYTES);
+  out.u32(identityBytes);
+  out.bytes(heap8.subarray(identity, identity + identityBytes));
+  out.i32(i32.load(group + GROUP_STATE));
+  for (const at of GROUP_NUMBERS) out.f64(f64.load(group + at));
+  let count = 0;
+  for (let last = i32.load(group + GROUP_LASTS); last !== 0; last = i32.load(last + LAST_NEXT)) count++;
+  out.u32(count);
+  const lastBytes = lastBytesOf(compiled);
+  for (let last = i32.load(group + GROUP_LASTS); last !== 0; last = i32.load(last + LAST_NEXT)) {
+    out.i32(i32.load(last + LAST_HASH_LOW));
+    out.i32(i32.load(last + LAST_HASH_HIGH));
+    out.u32((lastBytes - LAST_TIME) >> 3);
+    for (let at = LAST_TIME; at < lastBytes; at += 8) out.f64(f64.load(last + at));
+  }
+  count = 0;
+  for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(cell + CELL_NEWER)) count++;
+  out.u32(count);
+  for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(cell + CELL_NEWER)) writeCell(out, compiled, cell);
+}
+
+function readHeader(bytes: Uint8Array): { readonly header: Header; readonly reader: ByteReader } {
+  const reader = new ByteReader(bytes);
+  if (bytes.length < 12 || !reader.bytes(8).equals(MAGIC)) throw new SnapshotError("not_a_snapshot", "not a Limpet snapshot");
+  try {
+    // Its shape is ours: the magic says who wrote it, the version below how.
+    const header = JSON.parse(reader.bytes(reader.u32()).toString("utf8")) as Header;
+    if (header.version > SNAPSHOT_VERSION || header.version < SNAPSHOT_VERSION - 1) {
+      throw new SnapshotError("version", `snapshot version ${String(header.version)}; this program reads ${String(SNAPSHOT_VERSION)}`);
+    }
+    return { header, reader };
+  } catch (cause) {
+    if (cause instanceof SnapshotError) throw cause;
+    throw new SnapshotError("damaged", "the snapshot's header is damaged", { cause });
+  }
+}
+
+/** Puts a snapshot into an engine that holds none of its Groups yet. Throws SnapshotError; the engine is of no use then. */
+export function restoreSnapshot(target: Omit<SnapshotSource, "outbox">, bytes: Uint8Array): Restored {
+  const { header, reader } = readHeader(bytes);
+  try {
+    return restoreBody(target, header, reader);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new SnapshotError("damaged", "the snapshot ends early or is damaged", { cause });
+    throw cause;
+  }
+}
+
+function restoreBody(target: Omit<SnapshotSource, "outbox">, header: Header, reader: ByteReader): Restored {
+  const outbox = header.outbox.map(({ rule, windowEndMs, rowCount, bytes }) => {
+    return { rule, windowEndMs, rowCount, bytes: new Uint8Array(reader.bytes(bytes)) };
+  });
+  const current = header.rules.map((rule) => target.rules.find((compiled) => compiled.rule.id === rule.id));
+  for (const [i, compiled] of current.entries()) {
+    const from = header.rules[i];
+    if (compiled !== undefined && from !== undefined) restoreRule(compiled, from);
+  }
+  let groups = 0;
+  let series = 0;
+  let forgottenGroups = 0;
+  const clipped = new Set<string>();
+  for (let i = 0; i < header.groups; i++) {
+    const names = header.names[reader.u32()];
+    const from = names === undefined ? undefined : header.rules[names.rule];
+    if (names === undefined || from === undefined) throw new RangeError("no such name");
+    const compiled = current[names.rule];
+    const lasts = readGroup(reader, { target, compiled, metric: names.metric, flags: from.flags, clipped });
+    if (compiled === undefined) forgottenGroups++;
+    else {
+      groups++;
+      series += lasts;
+    }
+  }
+  const forgottenRules = header.rules.filter((_rule, i) => current[i] === undefined).map((rule) => rule.name);
+  return { id: header.id, groups, series, outbox, forgottenRules, forgottenGroups, clippedRules: [...clipped] };
+}
+
+function restoreRule(compiled: CompiledRule, from: RuleHeader): void {
+  const { ledger } = compiled;
+  if (from.closedMs !== null) f64.store(ledger + LEDGER_CLOSED, from.closedMs);
+  if (from.completeMs !== null) f64.store(ledger + LEDGER_COMPLETE, from.completeMs);
+  for (const [i, count] of from.counters.entries()) f64.store(ledger + LEDGER_MATCHED + i * 8, count);
+  compiled.windowsFlushed = from.windowsFlushed;
+  compiled.windowsPartial = from.windowsPartial;
+}
+
+interface GroupReading {
+  readonly target: Omit<SnapshotSource, "outbox">;
+  readonly compiled: CompiledRule | undefined;
+  readonly metric: string;
+  readonly flags: number;
+  readonly clipped: Set<string>;
+}
+
+/** Reads one Group, into the engine when its rule is still there. Returns the number of its Lasts. */
+function readGroup(reader: ByteReader, reading: GroupReading): number {
+  const { target, compiled, metric } = reading;
+  const identity = decodeIdentity(reader.bytes(reader.u32()));
+  const state = reader.i32();
+  const numbers = GROUP_NUMBERS.map(() => reader.f64());
+  const group = compiled === undefined ? 0 : target.admission.group(compiled, identity, metric, false);
+  if (group < 0) throw new Error("no memory to restore the snapshot; raise --memory-max");
+  if (group !== 0) {
+    i32.store(group + GROUP_STATE, state);
+    for (const [i, at] of GROUP_NUMBERS.entries()) f64.store(group + at, numbers[i] ?? 0);
+  }
+  const lasts = reader.u32();
+  for (let i = 0; i < lasts; i++) readLast(reader, reading, group);
+  const cells = reader.u32();
+  for (let i = 0; i < cells; i++) {
+    if (readCell(reader, { root: target.root, compiled, group, flags: reading.flags }) === "clipped" && compiled !== undefined) {
+      reading.clipped.add(compiled.rule.name);
+    }
+  }
+  return lasts;
+}
+
+function readLast(reader: ByteReader, { target, compiled }: GroupReading, group: number): void {
+  const low = reader.i32();
+  const high = reader.i32();
+  const count = reader.u32();
+  const last = compiled === undefined || group === 0 ? 0 : target.admission.last(compiled, group, { low, high }, false);
+  if (last < 0) throw new Error("no memory to restore the snapshot; raise --memory-max");
+  const room = compiled === undefined ? 0 : (lastBytesOf(compiled) - LAST_TIME) >> 3;
+  for (let i = 0; i < count; i++) {
+    const value = reader.f64();
+    if (last !== 0 && i < room) f64.store(last + LAST_TIME + i * 8, value);
+  }
+}
+
+function decodeIdentity(bytes: Buffer): { readonly stem: string; readonly labels: (readonly [string, string])[] } {
+  const labels: (readonly [string, string])[] = [];
+  let at = 2;
+  for (let i = bytes.readUInt16LE(0); i > 0; i--) {
+    const nameEnd = at + 2 + bytes.readUInt16LE(at);
+    const valueEnd = nameEnd + 4 + bytes.readUInt32LE(nameEnd);
+    labels.push([bytes.toString("utf8", at + 2, nameEnd), bytes.toString("utf8", nameEnd + 4, valueEnd)]);
+    at = valueEnd;
+  }
+  return { stem: bytes.toString("utf8", at), labels };
+}
+
+/** Pairs a rule has matched and applied so far, for tests of the ledger's move. */
+export function ledgerCounters(compiled: CompiledRule): { readonly matched: number; readonly applied: number } {
+  return { matched: f64.load(compiled.ledger + LEDGER_MATCHED), applied: f64.load(compiled.ledger + LEDGER_APPLIED) };
+}

@@ -1,0 +1,181 @@
+// `limpet aggregate`: the aggregator. Under Telegraf's outputs.execd it lives from the first byte on stdin to its end.
+import { type Command, Option } from "commander";
+import { Engine } from "../../aggregate/engine.js";
+import { SnapshotError } from "../../aggregate/snapshot.js";
+import { SteadyClock } from "../../base/clock.js";
+import { createLog, type Log, streamWriter } from "../../base/log.js";
+import { Aggregator } from "../../drive/aggregator.js";
+import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
+import { readStdin, stdinKind } from "../../execd/stdin.js";
+import { parseListenAddress } from "../../http/listenAddress.js";
+import { probeRoutes } from "../../http/probes.js";
+import { type RunningServer, startServer } from "../../http/server.js";
+import { createMetricsPage } from "../../selfstat/metrics.js";
+import { openSink } from "../../sink/openSink.js";
+import { type Sink, SinkUrlError } from "../../sink/sink.js";
+import { checkpointFile } from "../../store/checkpointFile.js";
+import { type FolderLock, lockFolder } from "../../store/lock.js";
+import { loadOutputs } from "../loadOutputs.js";
+import { loadRules } from "../loadRules.js";
+import { applyConfig, byteSize, collect, duration, option, UsageError } from "../options.js";
+import { version } from "../version.js";
+
+interface AggregateOptions {
+  readonly rules?: readonly string[];
+  readonly mode?: "output" | "serve";
+  readonly sink?: readonly string[];
+  readonly listen?: string;
+  readonly data?: string;
+  readonly naming: "telegraf" | "vmagent";
+  readonly maxFuture: number;
+  readonly memoryMax: number;
+  readonly sinkQueueMax: number;
+}
+
+/** SIGTERM comes 5 s after EOF and SIGKILL 5 s later; we want to be gone before the first. */
+const STOP_DEADLINE_MS = 3000;
+const DEFAULT_PORT = "127.0.0.1:4581";
+/** Telegraf may still be reading what we wrote last. */
+const LINGER_MS = 300;
+
+export function registerAggregate(program: Command): void {
+  program
+    .command("aggregate")
+    .description("aggregate Telegraf's lines from standard input and send the results to a sink")
+    .addOption(option("--config <file>", "limpet.yaml; its `aggregate:` section holds these options with _ for -"))
+    .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect))
+    .addOption(new Option("--mode <mode>", "output: read standard input; serve: /metrics and status only (by default what fd 0 is decides)").choices(["output", "serve"]))
+    .addOption(option("--sink <url>", "http(s)://... (remote write, full path), file:PATH or stdout:; repeatable").argParser(collect))
+    .addOption(option("--listen <host:port>", "address of /metrics, /healthz, /readyz and /api/v1/status (127.0.0.1:4581)"))
+    .addOption(option("--data <dir>", "folder for the state that a clean stop keeps for the next start"))
+    .addOption(option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
+    .addOption(option("--max-future <duration>", "samples further ahead of the clock are dropped").argParser(duration).default(60_000, "1m"))
+    .addOption(option("--memory-max <size>", "cap of the aggregation state").argParser(byteSize).default(2 ** 30, "1GiB"))
+    .addOption(option("--sink-queue-max <size>", "cap of each sink's queue").argParser(byteSize).default(256 * 2 ** 20, "256MiB"))
+    .action(async (_options: unknown, command: Command) => {
+      applyConfig(command);
+      await aggregate(command.opts<AggregateOptions>());
+    });
+}
+
+function openLog(mode: "output" | "serve"): Log {
+  const write = streamWriter({ stdout: process.stdout, stderr: process.stderr });
+  return createLog({ mode, write, now: () => performance.now() });
+}
+
+async function openSinks(options: AggregateOptions, log: Log): Promise<Sink[]> {
+  const sinks: Sink[] = [];
+  for (const url of options.sink ?? []) {
+    try {
+      sinks.push(
+        await openSink(url, {
+          queueBytesMax: options.sinkQueueMax,
+          log: (level, message) => {
+            log[level](message);
+          },
+        }),
+      );
+    } catch (error) {
+      if (error instanceof SinkUrlError) throw new UsageError(error.message);
+      throw error;
+    }
+  }
+  return sinks;
+}
+
+async function openData(folder: string): Promise<FolderLock> {
+  const result = await lockFolder(folder).catch((cause: unknown) => {
+    throw new UsageError(`--data ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  });
+  if (!result.ok) throw new UsageError(`--data ${folder}: ${result.message}`);
+  return result.lock;
+}
+
+/** The listener. With the default port a taken one is no failure: Telegraf may start us twice. */
+async function listen(watched: Watched, options: AggregateOptions, about: { mode: string; startedMs: number }, log: Log): Promise<RunningServer | undefined> {
+  const address = parseListenAddress(options.listen ?? DEFAULT_PORT);
+  if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
+  const page = createMetricsPage(() => selfStats(watched));
+  const routes = probeRoutes({
+    healthy: () => ({ ok: true }),
+    ready: () => ({ ok: true }),
+    metrics: () => page.text(),
+    status: () => statusPage(watched, { version, ...about }),
+  });
+  const result = await startServer({ host: address.host, port: address.port, routes, warn: (message) => { log.warn(message); } });
+  if (result.ok) {
+    log.info(`listening on ${result.server.url}`);
+    return result.server;
+  }
+  if (options.listen !== undefined) throw new UsageError(`--listen ${options.listen}: ${result.message}`);
+  log.info(`${result.message}; going on without /metrics (--listen HOST:PORT chooses another address)`);
+  return undefined;
+}
+
+async function aggregate(options: AggregateOptions): Promise<void> {
+  const input = stdinKind();
+  const reads = input === "stream" || input === "file" ? input : undefined;
+  const mode = options.mode ?? (reads === undefined ? "serve" : "output");
+  if (mode === "output" && reads === undefined) throw new UsageError("--mode output reads lines from standard input, which is a terminal or empty; pipe Telegraf into it");
+  if (options.rules === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
+  const log = openLog(mode);
+  const outputs = await loadOutputs();
+  const { rules, messages } = await loadRules(options.rules, outputs, options.naming);
+  if (rules === undefined) throw new UsageError(messages.map(({ text }) => text).join("\n"));
+  for (const { severity, text } of messages) log[severity === "warning" ? "warn" : "info"](text.split("\n", 1)[0] ?? text);
+  if ((options.sink ?? []).length === 0) throw new UsageError("--sink URL is missing; e.g. http://127.0.0.1:9090/api/v1/write, file:PATH or stdout:");
+  const sinks = await openSinks(options, log);
+  const lock = options.data === undefined ? undefined : await openData(options.data);
+  const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
+  const startedMs = clock.now();
+  const engine = new Engine({ rules, outputs, naming: options.naming, startMs: startedMs, maxFutureMs: options.maxFuture, memoryBytesMax: options.memoryMax });
+  const checkpoint = options.data === undefined ? undefined : checkpointFile(options.data, (message) => { log.warn(message); });
+  const aggregator = new Aggregator({ engine, sinks, log, clock, checkpoint, onBroken: crash });
+  const watched: Watched = { engine, aggregator, sinks };
+  const server = await listen(watched, options, { mode, startedMs }, log);
+  try {
+    await aggregator.start();
+  } catch (error) {
+    if (error instanceof SnapshotError) throw new UsageError(`--data ${options.data ?? ""}: ${error.message}`);
+    throw error;
+  }
+  log.info(`limpet ${version}: ${String(rules.length)} rules, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`);
+  const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
+  await Promise.race([aggregator.inputEnded, signalled(log, mode)]);
+  reader?.stop();
+  await aggregator.stop(STOP_DEADLINE_MS);
+  await server?.close(200);
+  lock?.release();
+  farewell(watched, log);
+  await new Promise((resolve) => setTimeout(resolve, mode === "output" ? LINGER_MS : 0));
+}
+
+function crash(error: unknown): void {
+  process.stderr.write(`E! broken invariant, this process ends: ${error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " | ") : String(error)}\n`);
+  process.exit(1);
+}
+
+/** Resolves on SIGTERM, and on SIGINT when a person runs us; Ctrl-C in Telegraf's terminal reaches us too, but EOF follows. */
+function signalled(log: Log, mode: "output" | "serve"): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGTERM", () => {
+      resolve();
+    });
+    process.on("SIGINT", () => {
+      if (mode === "serve") resolve();
+    });
+    process.on("SIGHUP", () => {
+      log.warn("SIGHUP: this version reads its rules at start only; restart it to load them (--data keeps the state)");
+    });
+    for (const signal of ["SIGUSR2", "SIGPIPE"] as const) process.on(signal, () => undefined);
+  });
+}
+
+function farewell(watched: Watched, log: Log): void {
+  const ledger = processLedger(watched);
+  const count = (reasons: Readonly<Record<string, number>>): number => Object.values(reasons).reduce((sum, n) => sum + n, 0);
+  const unsent = watched.aggregator.outboxRows();
+  log.info(`stopped: read ${String(ledger.lines_read)} lines, applied ${String(ledger.pairs_applied)}, dropped ${String(count(ledger.pairs_dropped))}, unsent ${String(unsent)}`);
+  log.flush();
+  if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(ledger)}\n`);
+}

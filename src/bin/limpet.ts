@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+// Entry point: parse arguments, run one command. Exit 0 done, 1 failed while running, 2 bad usage or configuration.
+import { Command, CommanderError } from "commander";
+import { normalizeArgv } from "../base/argv.js";
+import { registerAggregate } from "./commands/aggregate.js";
+import { registerCheck } from "./commands/check.js";
+import { registerParse } from "./commands/parse.js";
+import { registerReplay } from "./commands/replay.js";
+import { UsageError } from "./options.js";
+import { version } from "./version.js";
+
+// Telegraf logs every stderr line of a child as an error: Node's own warnings do not belong there.
+process.removeAllListeners("warning");
+
+function build(): Command {
+  const program = new Command("limpet")
+    .description("Sticky-sharded metrics aggregation for Telegraf: rules in YAML, exact numbers out by Prometheus remote write.")
+    .version(version, "--version", "print the version")
+    .helpOption("--help", "print help")
+    .showSuggestionAfterError()
+    .exitOverride()
+    .enablePositionalOptions();
+  for (const register of [registerAggregate, registerReplay, registerCheck, registerParse]) register(program);
+  for (const command of program.commands) command.helpOption("--help", "print help").exitOverride();
+  return program;
+}
+
+async function main(): Promise<void> {
+  const program = build();
+  const names = program.commands.flatMap((command) => command.options.map((option) => option.name()));
+  const argv = normalizeArgv(process.argv.slice(2), [...names, "help", "version"]);
+  if (!argv.ok) throw new UsageError(argv.message);
+  await program.parseAsync([...argv.argv], { from: "user" });
+}
+
+try {
+  await main();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (error instanceof UsageError) {
+    process.stderr.write(`E! ${error.message.replaceAll("\n", "\nE! ")}\n`);
+    process.exitCode = 2;
+  } else {
+    process.stderr.write(`E! ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,29 @@
+// Rule files to Rules, for every command that runs them: prints every problem, and refuses the set when one is an error.
+import type { Output } from "../aggregate/output.js";
+import type { Rule } from "../aggregate/rule.js";
+import { readRules } from "../aggregate/ruleFile.js";
+import { formatProblem } from "../aggregate/ruleFileProblem.js";
+import { readRuleFiles } from "./readRuleFiles.js";
+
+export interface LoadedRules {
+  /** undefined: there was an error; `messages` says which. */
+  readonly rules: readonly Rule[] | undefined;
+  readonly messages: readonly { readonly severity: "error" | "warning" | "info"; readonly text: string }[];
+}
+
+/** Reads what the arguments name as one set of rules. */
+export async function loadRules(
+  patterns: readonly string[],
+  outputs: ReadonlyMap<string, Output>,
+  naming: "telegraf" | "vmagent",
+): Promise<LoadedRules> {
+  const { files, failures } = await readRuleFiles(patterns);
+  const { rules, problems } = readRules(files, { outputs, env: process.env, naming });
+  const messages = [
+    ...failures.map((text) => ({ severity: "error" as const, text })),
+    ...problems.map((problem) => ({ severity: problem.severity, text: `${formatProblem(problem)}\n${problem.excerpt}` })),
+  ];
+  if (messages.some(({ severity }) => severity === "error")) return { rules: undefined, messages };
+  if (rules.length > 0) return { rules, messages };
+  return { rules: undefined, messages: [...messages, { severity: "error", text: "there is no rule in the rule files; add one, see configs/rules" }] };
+}

@@ -1,0 +1,107 @@
+// Cells: one Group's state in one Window. They hang on the Group from newest to oldest; nearly every sample finds its Cell at
+// the head. States follow the header in the order basic, moments, counter, sketch (offsets in the rule's record).
+import { allocate, release } from "./alloc.js";
+import { addExact, addSquare } from "./exact.js";
+import {
+  BASIC_COUNT,
+  BASIC_LAST,
+  BASIC_MAX,
+  BASIC_MIN,
+  BASIC_SUM,
+  CELL_NEWER,
+  CELL_NEWEST,
+  CELL_OLDER,
+  CELL_WINDOW,
+  GROUP_LEDGER,
+  GROUP_NEWEST,
+  GROUP_OLDEST,
+  KIND_SKETCH,
+  LEDGER_CLOSED,
+  LEDGER_RULE,
+  RULE_CELL_BYTES,
+  RULE_FLAGS,
+  RULE_INTERVAL,
+  RULE_SKETCH_AT,
+} from "./layout.js";
+import { releaseSketch } from "./sketch.js";
+
+/** cellFor's answer when there is no memory; no Cell has this address. */
+export const NO_MEMORY: i32 = 4;
+
+/** The Group's Cell for the Window that starts at `window`, 0 when there is none. */
+export function findCell(group: i32, window: f64): i32 {
+  let cell: i32 = i32.load(group + GROUP_NEWEST);
+  for (;;) {
+    if (cell == 0) return 0;
+    const start: f64 = f64.load(cell + CELL_WINDOW);
+    if (start == window) return cell;
+    if (start < window) return 0;
+    cell = i32.load(cell + CELL_OLDER);
+  }
+}
+
+/** As findCell, but opens the Window. 0: it is closed. NO_MEMORY: the engine's cap is reached. */
+export function cellFor(root: i32, group: i32, window: f64): i32 {
+  let newer: i32 = 0;
+  let cell: i32 = i32.load(group + GROUP_NEWEST);
+  for (;;) {
+    if (cell == 0) break;
+    const start: f64 = f64.load(cell + CELL_WINDOW);
+    if (start == window) return cell;
+    if (start < window) break;
+    newer = cell;
+    cell = i32.load(cell + CELL_OLDER);
+  }
+  const ledger: i32 = i32.load(group + GROUP_LEDGER);
+  const rule: i32 = i32.load(ledger + LEDGER_RULE);
+  if (window + f64.load(rule + RULE_INTERVAL) <= f64.load(ledger + LEDGER_CLOSED)) return 0;
+  const fresh: i32 = allocate(root, i32.load(rule + RULE_CELL_BYTES));
+  if (fresh == 0) return NO_MEMORY;
+  f64.store(fresh + CELL_WINDOW, window);
+  f64.store(fresh + CELL_NEWEST, -Infinity);
+  i32.store(fresh + CELL_OLDER, cell);
+  i32.store(fresh + CELL_NEWER, newer);
+  if (newer == 0) i32.store(group + GROUP_NEWEST, fresh);
+  else i32.store(newer + CELL_OLDER, fresh);
+  if (cell == 0) i32.store(group + GROUP_OLDEST, fresh);
+  else i32.store(cell + CELL_NEWER, fresh);
+  return fresh;
+}
+
+/** Takes a Cell off its Group and gives its memory back. */
+export function releaseCell(root: i32, group: i32, cell: i32): void {
+  const older: i32 = i32.load(cell + CELL_OLDER);
+  const newer: i32 = i32.load(cell + CELL_NEWER);
+  if (newer == 0) i32.store(group + GROUP_NEWEST, older);
+  else i32.store(newer + CELL_OLDER, older);
+  if (older == 0) i32.store(group + GROUP_OLDEST, newer);
+  else i32.store(older + CELL_NEWER, newer);
+  const rule: i32 = i32.load(i32.load(group + GROUP_LEDGER) + LEDGER_RULE);
+  if ((i32.load(rule + RULE_FLAGS) & KIND_SKETCH) != 0) {
+    const slot: i32 = cell + i32.load(rule + RULE_SKETCH_AT);
+    if (i32.load(slot) != 0) releaseSketch(root, i32.load(slot));
+  }
+  release(root, cell, i32.load(rule + RULE_CELL_BYTES));
+}
+
+/** Adds a sample to the basic state. `time` must not yet be in CELL_NEWEST. */
+export function addBasic(cell: i32, time: f64, value: f64): void {
+  const count: f64 = f64.load(cell + BASIC_COUNT);
+  f64.store(cell + BASIC_COUNT, count + 1.0);
+  addExact(cell + BASIC_SUM, value);
+  if (count == 0.0) {
+    f64.store(cell + BASIC_MIN, value);
+    f64.store(cell + BASIC_MAX, value);
+    f64.store(cell + BASIC_LAST, value);
+    return;
+  }
+  if (value < f64.load(cell + BASIC_MIN)) f64.store(cell + BASIC_MIN, value);
+  if (value > f64.load(cell + BASIC_MAX)) f64.store(cell + BASIC_MAX, value);
+  const newest: f64 = f64.load(cell + CELL_NEWEST);
+  if (time > newest || (time == newest && value > f64.load(cell + BASIC_LAST))) f64.store(cell + BASIC_LAST, value);
+}
+
+/** Adds a sample's square to the moments state at `moments`. */
+export function addMoments(moments: i32, value: f64): void {
+  addSquare(moments, value);
+}

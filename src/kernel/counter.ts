@@ -1,0 +1,112 @@
+// Counters: reset-aware increases. What a Group remembers of a Series is its newest (time, value) - a Last. An increase belongs
+// to the Window of its later sample, and is the exact difference of two doubles.
+//
+//   sample (t, v) against Last (t0, v0)        m: series_memory
+//     never seen, or t - t0 > 2m   first_sample decides: from zero, or a baseline
+//     t < t0                       superseded: its increase is already contained
+//     t - t0 <= m                  v - v0, or v after a reset (v < v0)
+//     t - t0 <= 2m                 expired but remembered: a baseline (from zero only when the rule says `zero`)
+//
+// The rate keeps, per Series, the increase since the last sample of its previous Window (LAST_BEFORE); it is folded into the
+// Cell when the Series goes on to the next Window, or when the Window closes (foldRates).
+import { findCell } from "./cell.js";
+import { addDifference, addExact, addPair } from "./exact.js";
+import {
+  COUNTER_INCREASE,
+  COUNTER_RATE,
+  COUNTER_SERIES,
+  FIRST_AUTO,
+  FIRST_ZERO,
+  FLAG_RATE,
+  GROUP_LASTS,
+  LAST_BEFORE,
+  LAST_GROUP,
+  LAST_INCREASE,
+  LAST_NEXT,
+  LAST_TIME,
+  LAST_VALUE,
+  LAST_WINDOW,
+  LEDGER_COMPLETE,
+  LEDGER_RESETS,
+  RULE_COUNTER_AT,
+  RULE_FIRST,
+  RULE_FLAGS,
+  RULE_MEMORY,
+} from "./layout.js";
+
+/** Whether a Series without a live Last counts from zero at `time`. */
+function fromZero(rule: i32, ledger: i32, last: i32, time: f64): i32 {
+  const first: i32 = i32.load(rule + RULE_FIRST);
+  if (first == FIRST_ZERO) return 1;
+  if (first != FIRST_AUTO) return 0;
+  const memory: f64 = f64.load(rule + RULE_MEMORY);
+  if (time - f64.load(last + LAST_TIME) <= 2.0 * memory) return 0;
+  return time - f64.load(ledger + LEDGER_COMPLETE) >= memory ? 1 : 0;
+}
+
+/** Adds what the sample increases its Series by to the pair `increase`, and remembers it. The caller ruled out superseded ones. */
+export function addIncrease(rule: i32, ledger: i32, last: i32, increase: i32, time: f64, value: f64): void {
+  const before: f64 = f64.load(last + LAST_VALUE);
+  if (time - f64.load(last + LAST_TIME) <= f64.load(rule + RULE_MEMORY)) {
+    if (value >= before) addDifference(increase, value, before);
+    else {
+      addExact(increase, value);
+      f64.store(ledger + LEDGER_RESETS, f64.load(ledger + LEDGER_RESETS) + 1.0);
+    }
+  } else if (fromZero(rule, ledger, last, time) == 1) addExact(increase, value);
+  f64.store(last + LAST_TIME, time);
+  f64.store(last + LAST_VALUE, value);
+}
+
+/** Before addIncrease, for rules with a rate: carries the Series into the Window of the sample and adds to its own increase. */
+export function trackRate(rule: i32, last: i32, window: f64, time: f64, value: f64): void {
+  const seen: f64 = f64.load(last + LAST_TIME);
+  if (f64.load(last + LAST_WINDOW) != window) {
+    foldRate(rule, last);
+    f64.store(last + LAST_WINDOW, window);
+    f64.store(last + LAST_BEFORE, seen);
+    f64.store(last + LAST_INCREASE, 0.0);
+    f64.store(last + LAST_INCREASE + 8, 0.0);
+  }
+  if (time - seen <= f64.load(rule + RULE_MEMORY)) {
+    const before: f64 = f64.load(last + LAST_VALUE);
+    if (value >= before) addDifference(last + LAST_INCREASE, value, before);
+    else addExact(last + LAST_INCREASE, value);
+  } else {
+    // A first sample is only something to subtract from.
+    f64.store(last + LAST_BEFORE, time);
+    f64.store(last + LAST_INCREASE, 0.0);
+    f64.store(last + LAST_INCREASE + 8, 0.0);
+  }
+}
+
+/** Adds the Series' rate in its current Window to that Window's Cell, if it is still open. */
+function foldRate(rule: i32, last: i32): void {
+  const seconds: f64 = (f64.load(last + LAST_TIME) - f64.load(last + LAST_BEFORE)) / 1000.0;
+  if (!(seconds > 0.0) || seconds == Infinity) return;
+  const cell: i32 = findCell(i32.load(last + LAST_GROUP), f64.load(last + LAST_WINDOW));
+  if (cell == 0) return;
+  const counter: i32 = cell + i32.load(rule + RULE_COUNTER_AT);
+  addExact(counter + COUNTER_RATE, (f64.load(last + LAST_INCREASE) + f64.load(last + LAST_INCREASE + 8)) / seconds);
+  f64.store(counter + COUNTER_SERIES, f64.load(counter + COUNTER_SERIES) + 1.0);
+}
+
+/** When the Window that starts at `window` closes: folds every Series of the Group that is still in it. */
+export function foldRates(rule: i32, group: i32, window: f64): void {
+  if ((i32.load(rule + RULE_FLAGS) & FLAG_RATE) == 0) return;
+  let last: i32 = i32.load(group + GROUP_LASTS);
+  for (;;) {
+    if (last == 0) return;
+    if (f64.load(last + LAST_WINDOW) == window) {
+      foldRate(rule, last);
+      // Folded: no Window has this start.
+      f64.store(last + LAST_WINDOW, NaN);
+    }
+    last = i32.load(last + LAST_NEXT);
+  }
+}
+
+/** Adds the increase of a closing Cell to a running total. */
+export function addToTotal(total: i32, counter: i32): void {
+  addPair(total, f64.load(counter + COUNTER_INCREASE), f64.load(counter + COUNTER_INCREASE + 8));
+}

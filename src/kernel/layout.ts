@@ -1,0 +1,264 @@
+// Where everything lies in flat memory. All records are 8-aligned; offsets are bytes; "->" marks an address, 0 is none.
+// This file is the format: engine code outside the kernel reads the same records through the same names.
+//
+//   Root ─▶ key table ─▶ Key ─▶ fields ─▶ targets ─▶ Group ─▶ Cell (one per open window, newest first)
+//                                            │          └─▶ Ledger ─▶ RuleRecord
+//                                            └─▶ Last (one per Group and Series, counters only)
+//
+// Key     the raw bytes `measurement,tags ` of a line and what its fields feed. A cache: dropping one costs an admission.
+// Field   one field name of a Key: interned name bytes (with the `=`) and its targets.
+// Target  (Group, Last) for one rule. Group 0: the rule wants the sample, but it is counted as dropped in the Ledger.
+// Group   one output identity of a Rule.  Cell: its Accumulator for one Window.
+// Ledger  what one Rule did in one Slice: pairs by outcome, and the end of the last closed Window.
+
+// ---- page 0: constants shared by all engines -------------------------------------------------------------------------
+/** f64: result of number.ts. */
+export const VALUE: i32 = 16;
+/** f64: scratch for bit access. */
+export const BITS: i32 = 24;
+/** f64 x 23: 10^0 .. 10^22, all exact. */
+export const POWERS: i32 = 64;
+/** f64 x 64: 0.5 * 2^(k/64), Prometheus' schema 6. */
+export const BOUNDS: i32 = 512;
+/** i32 x 256: by the top 8 mantissa bits, the first bound not below that mantissa's lower edge. */
+export const BOUND_GUESS: i32 = 2048;
+
+// ---- Root ------------------------------------------------------------------------------------------------------------
+/** Three Tables. */
+export const ROOT_KEYS: i32 = 0;
+export const ROOT_GROUPS: i32 = 16;
+export const ROOT_LASTS: i32 = 32;
+/** -> Key of the previous line; its `next` predicts the coming one. */
+export const ROOT_PREVIOUS: i32 = 48;
+/** -> next free byte of the current chunk, and its end. */
+export const ROOT_BUMP: i32 = 52;
+export const ROOT_BUMP_END: i32 = 56;
+/** Where run() stopped: the start of the line it did not consume. */
+export const ROOT_STOP: i32 = 60;
+/** Counts up at every sweep; a Key stamps it when used. */
+export const ROOT_EPOCH: i32 = 64;
+/** f64 ms: arrival time of the batch. */
+export const ROOT_ARRIVAL: i32 = 72;
+/** f64 ms: samples after it are dropped{future}. */
+export const ROOT_FUTURE: i32 = 80;
+/** f64: lines, samples received, matched. */
+export const ROOT_LINES: i32 = 88;
+export const ROOT_RECEIVED: i32 = 96;
+export const ROOT_MATCHED: i32 = 104;
+/** f64 x 8: samples ignored, by ignore reason. */
+export const ROOT_IGNORED: i32 = 112;
+/** f64: samples whose integer was rounded to a double. */
+export const ROOT_INEXACT: i32 = 176;
+/** i32 x 80: heads of the free lists. */
+export const ROOT_FREE: i32 = 256;
+/** f64 ms: greatest event time of an applied sample. */
+export const ROOT_NEWEST: i32 = 640;
+
+/** Offsets from the root, whole pages. */
+export const SCRATCH_AT: i32 = 65536;
+/** { entry i32, kind i32, value f64 } per field of the current line. */
+export const SCRATCH_BYTES: i32 = 16;
+export const SCRATCH_MAX: i32 = 4096;
+export const INPUT_AT: i32 = 131072;
+/** Longest line 1 MiB, plus a read, plus slack that scans may look at. */
+export const INPUT_BYTES: i32 = 2162688;
+export const INPUT_SLACK: i32 = 64;
+export const ROOT_PAGES: i32 = 35;
+
+/** Why a sample is ignored (index into ROOT_IGNORED). */
+export const IGNORED_UNMATCHED: i32 = 0;
+export const IGNORED_STRING: i32 = 1;
+export const IGNORED_NAME: i32 = 2;
+export const IGNORED_MEMORY: i32 = 3;
+
+// ---- Table: open addressing, slots of { hash i32, -> record }, at most 5/8 full ---------------------------------------
+export const TABLE_SLOTS: i32 = 0;
+export const TABLE_MASK: i32 = 4;
+export const TABLE_COUNT: i32 = 8;
+
+// ---- Key -------------------------------------------------------------------------------------------------------------
+export const KEY_NEXT: i32 = 0;
+export const KEY_HASH: i32 = 4;
+/** Bytes of the key, without the space that ends it. -1: swept. */
+export const KEY_LENGTH: i32 = 8;
+export const KEY_FIELDS: i32 = 12;
+export const KEY_FIELD_COUNT: i32 = 16;
+export const KEY_FIELD_MAX: i32 = 20;
+export const KEY_EPOCH: i32 = 24;
+/** The bytes, then the space. */
+export const KEY_BYTES: i32 = 32;
+
+// ---- Field -----------------------------------------------------------------------------------------------------------
+export const FIELD_NAME: i32 = 0;
+/** Bytes of the name, `=` included. */
+export const FIELD_NAME_LENGTH: i32 = 4;
+export const FIELD_TARGETS: i32 = 8;
+/** 0: no rule wants it; then FIELD_TARGETS holds the ignore reason. */
+export const FIELD_TARGET_COUNT: i32 = 12;
+export const FIELD_BYTES: i32 = 16;
+
+// ---- Target ----------------------------------------------------------------------------------------------------------
+export const TARGET_GROUP: i32 = 0;
+/** -> Last; or, when the Group is 0, -> Ledger, the drop reason being in the lowest 3 bits. */
+export const TARGET_LAST: i32 = 4;
+export const TARGET_BYTES: i32 = 8;
+
+// ---- RuleRecord ------------------------------------------------------------------------------------------------------
+export const RULE_INDEX: i32 = 0;
+/** Bit set of KIND_*, FLAG_*. */
+export const RULE_FLAGS: i32 = 4;
+export const RULE_CELL_BYTES: i32 = 8;
+/** Offsets of the states in a Cell (0: rule does not keep it). */
+export const RULE_MOMENTS_AT: i32 = 12;
+export const RULE_COUNTER_AT: i32 = 16;
+export const RULE_SKETCH_AT: i32 = 20;
+/** 0 auto, 1 zero, 2 baseline. */
+export const RULE_FIRST: i32 = 24;
+export const RULE_INTERVAL: i32 = 32;
+/** f64 ms: start of the Window that was used last. */
+export const RULE_WINDOW: i32 = 40;
+export const RULE_MEMORY: i32 = 48;
+export const RULE_BYTES: i32 = 56;
+
+export const KIND_BASIC: i32 = 1;
+export const KIND_MOMENTS: i32 = 2;
+export const KIND_COUNTER: i32 = 4;
+export const KIND_SKETCH: i32 = 8;
+export const FLAG_RATE: i32 = 16;
+export const FLAG_DELTA: i32 = 32;
+/** Late increments go into the next cumulative output. */
+export const FLAG_CARRY: i32 = 64;
+export const FLAG_ARRIVAL: i32 = 128;
+
+export const FIRST_AUTO: i32 = 0;
+export const FIRST_ZERO: i32 = 1;
+export const FIRST_BASELINE: i32 = 2;
+
+// ---- Ledger ----------------------------------------------------------------------------------------------------------
+export const LEDGER_RULE: i32 = 0;
+export const LEDGER_INDEX: i32 = 4;
+/** -> first Group. */
+export const LEDGER_GROUPS: i32 = 8;
+export const LEDGER_GROUP_COUNT: i32 = 12;
+/** Input series: Lasts for counters, else targets. */
+export const LEDGER_SERIES_COUNT: i32 = 16;
+/** f64 ms: Windows that end here or earlier are closed. */
+export const LEDGER_CLOSED: i32 = 24;
+/** f64 ms: nothing this slice should hold has been lost or unseen since. */
+export const LEDGER_COMPLETE: i32 = 32;
+/** f64 each: pairs. */
+export const LEDGER_MATCHED: i32 = 40;
+export const LEDGER_APPLIED: i32 = 48;
+export const LEDGER_SUPERSEDED: i32 = 56;
+/** f64 x 8, by drop reason. */
+export const LEDGER_DROPPED: i32 = 72;
+/** f64: late increments that went into a total. */
+export const LEDGER_CARRIED: i32 = 136;
+/** f64: counter resets seen. */
+export const LEDGER_RESETS: i32 = 144;
+export const LEDGER_BYTES: i32 = 152;
+
+/** Why a pair is dropped (index into LEDGER_DROPPED). */
+export const DROPPED_LATE: i32 = 0;
+export const DROPPED_FUTURE: i32 = 1;
+export const DROPPED_SERIES_CAP: i32 = 2;
+export const DROPPED_IDENTITY: i32 = 3;
+export const DROPPED_MEMORY: i32 = 4;
+export const DROPPED_STOP: i32 = 5;
+
+// ---- Group -----------------------------------------------------------------------------------------------------------
+export const GROUP_LEDGER: i32 = 0;
+/** -> next Group of the Ledger. */
+export const GROUP_NEXT: i32 = 4;
+export const GROUP_NEWEST: i32 = 8;
+export const GROUP_OLDEST: i32 = 12;
+/** -> first Last. */
+export const GROUP_LASTS: i32 = 16;
+/** -> identity bytes (row form) and their length. */
+export const GROUP_IDENTITY: i32 = 20;
+export const GROUP_IDENTITY_BYTES: i32 = 24;
+/** uint32, as i32 bits. */
+export const GROUP_SLICE_KEY: i32 = 28;
+/** Index of the output names in the engine. */
+export const GROUP_NAMES: i32 = 32;
+/** 1: alive, 0: retired or not yet seen, -1: dead (awaits the sweep). */
+export const GROUP_STATE: i32 = 36;
+/** f64 ms: greatest sample time within closed Windows. */
+export const GROUP_SEEN: i32 = 40;
+/** f64 ms: start timestamp of the total. */
+export const GROUP_START: i32 = 48;
+/** f64 x 2: running total; f64 x 2: late carry. */
+export const GROUP_TOTAL: i32 = 56;
+export const GROUP_CARRY: i32 = 72;
+export const GROUP_HASH: i32 = 88;
+export const GROUP_BYTES: i32 = 96;
+
+// ---- Cell: header, then the states the rule keeps ---------------------------------------------------------------------
+export const CELL_OLDER: i32 = 0;
+export const CELL_NEWER: i32 = 4;
+/** f64 ms: start of the Window. */
+export const CELL_WINDOW: i32 = 8;
+/** f64 ms: greatest sample time in it. */
+export const CELL_NEWEST: i32 = 16;
+export const CELL_HEADER: i32 = 24;
+/** basic, always first: count, sum (2), min, max, last value. */
+export const BASIC_AT: i32 = 24;
+export const BASIC_COUNT: i32 = 24;
+export const BASIC_SUM: i32 = 32;
+export const BASIC_MIN: i32 = 48;
+export const BASIC_MAX: i32 = 56;
+export const BASIC_LAST: i32 = 64;
+export const BASIC_BYTES: i32 = 48;
+/** moments: sum of squares (2). */
+export const MOMENTS_BYTES: i32 = 16;
+/** counter: increase (2), rate sum (2), series in the rate. */
+export const COUNTER_INCREASE: i32 = 0;
+export const COUNTER_RATE: i32 = 16;
+export const COUNTER_SERIES: i32 = 32;
+export const COUNTER_BYTES: i32 = 40;
+/** sketch: in the Cell only -> Sketch (8 bytes with padding). */
+export const SKETCH_SLOT_BYTES: i32 = 8;
+
+// ---- Sketch ----------------------------------------------------------------------------------------------------------
+/** 6 at birth; each step down halves the resolution. May be negative. */
+export const SKETCH_SCHEMA: i32 = 0;
+/** f64: count of zeroes, smallest and greatest value. */
+export const SKETCH_ZEROES: i32 = 8;
+export const SKETCH_MIN: i32 = 16;
+export const SKETCH_MAX: i32 = 24;
+/** Two Sides: positive and negative values. */
+export const SKETCH_POSITIVE: i32 = 32;
+export const SKETCH_NEGATIVE: i32 = 48;
+/** f64: values counted. */
+export const SKETCH_COUNT: i32 = 64;
+export const SKETCH_BYTES: i32 = 72;
+/** Side: -> f64 counts, index of the first, how many are in use, room. */
+export const SIDE_COUNTS: i32 = 0;
+export const SIDE_FIRST: i32 = 4;
+export const SIDE_LENGTH: i32 = 8;
+export const SIDE_ROOM: i32 = 12;
+/** Bucket span of a side past which the schema is halved: 16 octaves at schema 6. */
+export const SKETCH_SPAN_MAX: i32 = 1024;
+
+// ---- Last: what a counter Group remembers of one Series ---------------------------------------------------------------
+/** i32 x 2: XXH64 of the Series' identity. */
+export const LAST_HASH_LOW: i32 = 0;
+export const LAST_HASH_HIGH: i32 = 4;
+export const LAST_NEXT: i32 = 8;
+/** -> Group; 0: dead (awaits the sweep). */
+export const LAST_GROUP: i32 = 12;
+/** f64 ms and value of the newest sample; time is -Infinity before the first. */
+export const LAST_TIME: i32 = 16;
+export const LAST_VALUE: i32 = 24;
+/** Rate only. f64 ms: Window of the newest sample; time of the last sample before it; increase since. */
+export const LAST_WINDOW: i32 = 32;
+export const LAST_BEFORE: i32 = 40;
+export const LAST_INCREASE: i32 = 48;
+export const LAST_BYTES: i32 = 32;
+export const LAST_RATE_BYTES: i32 = 64;
+
+// ---- answers of run() -------------------------------------------------------------------------------------------------
+/** Everything up to `end` is consumed. */
+export const RUN_DONE: i32 = 0;
+/** The line at ROOT_STOP is not one for the fast path: unknown key or field, escapes, exponents, errors, an open quote. */
+export const RUN_UNUSUAL: i32 = 1;

@@ -1,0 +1,262 @@
+// The hot loop: line protocol as Telegraf writes it, straight from bytes to Cells. No strings, no objects.
+//
+//   measurement,tag=v,tag=v field=1.5,other=3i 1763870000000000000\n
+//   └──────── key ────────┘ └──── fields ────┘ └─── time, ns ─────┘
+//
+// The bytes up to the first unescaped space are the key. The Key of the previous line remembers which one followed it last
+// time, so most lines cost one comparison; the others are scanned, hashed and looked up. Fields are compared with the names
+// the Key expects at that position. A line is applied only when all of it was read, so a bad line changes nothing.
+//
+// Whatever is not plain - a new key or field, tabs, several spaces, `\\` before a delimiter, escapes in strings, integers of more than
+// 15 digits, other timestamps than 19 digits, errors, an open quote - ends run() with RUN_UNUSUAL before that line, and the
+// caller takes it through the complete decoder (metric/lineDecoder.ts). It leaves the fast path, never the semantics.
+//
+// The caller guarantees: `end` lies behind a '\n', and INPUT_SLACK readable bytes follow it. bench: run.
+import { imul, unaligned } from "./leaf.js";
+import {
+  FIELD_BYTES,
+  FIELD_NAME,
+  FIELD_NAME_LENGTH,
+  KEY_BYTES,
+  KEY_EPOCH,
+  KEY_FIELD_COUNT,
+  KEY_FIELDS,
+  KEY_LENGTH,
+  KEY_NEXT,
+  ROOT_EPOCH,
+  ROOT_KEYS,
+  ROOT_LINES,
+  ROOT_PREVIOUS,
+  ROOT_STOP,
+  RUN_DONE,
+  RUN_UNUSUAL,
+  SCRATCH_AT,
+  SCRATCH_BYTES,
+  SCRATCH_MAX,
+  TABLE_MASK,
+  TABLE_SLOTS,
+  VALUE,
+} from "./layout.js";
+import { parseNumber } from "./number.js";
+import { addLine, SCRATCH_NUMBER, SCRATCH_STRING } from "./plan.js";
+
+/** Hash of `length` bytes at any address: xxh32-like mixing, four bytes a step. */
+export function hashBytes(at: i32, length: i32): i32 {
+  let hash: i32 = length;
+  let p: i32 = at;
+  const end: i32 = at + length;
+  const wordEnd: i32 = end - 3;
+  while (p < wordEnd) {
+    hash = imul(hash ^ unaligned(p), -1640531535);
+    hash = hash ^ (hash >>> 15);
+    p = p + 4;
+  }
+  while (p < end) {
+    hash = imul(hash ^ i32.load8_u(p), -1640531535);
+    hash = hash ^ (hash >>> 15);
+    p = p + 1;
+  }
+  hash = imul(hash ^ (hash >>> 16), -2048144789);
+  return hash ^ (hash >>> 13);
+}
+
+/** Whether `length` bytes at `a` (any address) and `b` (4-aligned, readable to the next multiple of 4) are equal. */
+export function equalBytes(a: i32, b: i32, length: i32): i32 {
+  let i: i32 = 0;
+  const wordEnd: i32 = length - 3;
+  while (i < wordEnd) {
+    if (unaligned(a + i) != i32.load(b + i)) return 0;
+    i = i + 4;
+  }
+  while (i < length) {
+    if (i32.load8_u(a + i) != i32.load8_u(b + i)) return 0;
+    i = i + 1;
+  }
+  return 1;
+}
+
+/** Length of the key at `p`; -1 when only the decoder can tell. */
+function scanKey(p: i32): i32 {
+  let q: i32 = p;
+  for (;;) {
+    const c: i32 = i32.load8_u(q);
+    if (c > 32) {
+      if (c == 92) {
+        // A backslash escapes a following delimiter; a doubled one means different things in names and tags.
+        const escaped: i32 = i32.load8_u(q + 1);
+        if (escaped == 92 || escaped < 32) return -1;
+        q = q + 1;
+      }
+      q = q + 1;
+    } else if (c == 32) return q - p;
+    else return -1;
+  }
+}
+
+/** The Key whose bytes are the `length` bytes at `p`, 0 when it is not known. */
+export function findKey(root: i32, p: i32, length: i32): i32 {
+  const hash: i32 = hashBytes(p, length);
+  const slots: i32 = i32.load(root + ROOT_KEYS + TABLE_SLOTS);
+  const mask: i32 = i32.load(root + ROOT_KEYS + TABLE_MASK);
+  let index: i32 = hash & mask;
+  for (;;) {
+    const slot: i32 = slots + (index << 3);
+    const key: i32 = i32.load(slot + 4);
+    if (key == 0) return 0;
+    if (i32.load(slot) == hash && i32.load(key + KEY_LENGTH) == length && equalBytes(p, key + KEY_BYTES, length) == 1) return key;
+    index = (index + 1) & mask;
+  }
+}
+
+/** The Key of the line at `p`: the predicted one, or by look-up. 0: unusual. */
+function keyOf(root: i32, p: i32): i32 {
+  const previous: i32 = i32.load(root + ROOT_PREVIOUS);
+  if (previous != 0) {
+    const predicted: i32 = i32.load(previous + KEY_NEXT);
+    if (predicted != 0 && equalBytes(p, predicted + KEY_BYTES, i32.load(predicted + KEY_LENGTH) + 1) == 1) return predicted;
+  }
+  const length: i32 = scanKey(p);
+  if (length <= 0 || i32.load8_u(p) == 35) return 0;
+  const key: i32 = findKey(root, p, length);
+  if (key != 0 && previous != 0) i32.store(previous + KEY_NEXT, key);
+  return key;
+}
+
+/** Position among the Key's fields of the name at `q` other than `expected`; -1 when it is new. */
+function searchField(key: i32, q: i32): i32 {
+  const fields: i32 = i32.load(key + KEY_FIELDS);
+  const count: i32 = i32.load(key + KEY_FIELD_COUNT);
+  for (let i: i32 = 0; i < count; i = i + 1) {
+    const field: i32 = fields + i * FIELD_BYTES;
+    if (equalBytes(q, i32.load(field + FIELD_NAME), i32.load(field + FIELD_NAME_LENGTH)) == 1) return i;
+  }
+  return -1;
+}
+
+/** Whether the field already stands among the first `count` scratch entries. */
+function isRepeated(root: i32, field: i32, count: i32): i32 {
+  for (let i: i32 = 0; i < count; i = i + 1) if (i32.load(root + SCRATCH_AT + i * SCRATCH_BYTES) == field) return 1;
+  return 0;
+}
+
+/** Address behind the string whose opening quote is at `q`; 0 when it holds a backslash or a newline, or does not close before `end`. */
+function skipString(q: i32, end: i32): i32 {
+  let p: i32 = q + 1;
+  for (;;) {
+    if (p >= end) return 0;
+    const c: i32 = i32.load8_u(p);
+    if (c == 34) return p + 1;
+    if (c == 92 || c == 10) return 0;
+    p = p + 1;
+  }
+}
+
+/** Parses the boolean at `q` into VALUE. Returns the address behind it, 0 when it is none of the common spellings. */
+function parseBoolean(q: i32): i32 {
+  const c: i32 = i32.load8_u(q);
+  const next: i32 = i32.load8_u(q + 1);
+  f64.store(VALUE, c == 116 || c == 84 ? 1.0 : 0.0);
+  if (next == 44 || next == 32 || next == 10) return c == 116 || c == 84 || c == 102 || c == 70 ? q + 1 : 0;
+  // "true" and "fals" as little-endian words
+  const word: i32 = unaligned(q);
+  if (word == 1702195828) return q + 4;
+  if (word == 1936482662 && i32.load8_u(q + 4) == 101) return q + 5;
+  return 0;
+}
+
+/** Reads the fields at `q` into the scratch area. Returns their number, -1 when unusual; ROOT_STOP holds where they end. */
+function readFields(root: i32, key: i32, from: i32, end: i32): i32 {
+  const fields: i32 = i32.load(key + KEY_FIELDS);
+  const fieldCount: i32 = i32.load(key + KEY_FIELD_COUNT);
+  let q: i32 = from;
+  let expected: i32 = 0;
+  let highest: i32 = -1;
+  let count: i32 = 0;
+  for (;;) {
+    let field: i32 = fields + expected * FIELD_BYTES;
+    if (expected >= fieldCount || equalBytes(q, i32.load(field + FIELD_NAME), i32.load(field + FIELD_NAME_LENGTH)) == 0) {
+      expected = searchField(key, q);
+      if (expected < 0) return -1;
+      field = fields + expected * FIELD_BYTES;
+    }
+    if (expected <= highest) {
+      if (isRepeated(root, field, count) == 1) return -1;
+    } else highest = expected;
+    if (count == SCRATCH_MAX) return -1;
+    q = q + i32.load(field + FIELD_NAME_LENGTH);
+    const entry: i32 = root + SCRATCH_AT + count * SCRATCH_BYTES;
+    i32.store(entry, field);
+    i32.store(entry + 4, SCRATCH_NUMBER);
+    const c: i32 = i32.load8_u(q);
+    if (c == 34) {
+      i32.store(entry + 4, SCRATCH_STRING);
+      q = skipString(q, end);
+    } else if (c > 57) q = parseBoolean(q);
+    else q = parseNumber(q);
+    if (q == 0) return -1;
+    f64.store(entry + 8, f64.load(VALUE));
+    count = count + 1;
+    if (i32.load8_u(q) != 44) break;
+    q = q + 1;
+    expected = expected + 1;
+  }
+  i32.store(root + ROOT_STOP, q);
+  return count;
+}
+
+/** Milliseconds of the 19 digits at `q` into VALUE. Returns 0 when they are not 19 digits that end the line. */
+function readTime(q: i32): i32 {
+  let high: i32 = 0;
+  let low: i32 = 0;
+  for (let i: i32 = 0; i < 7; i = i + 1) {
+    const d: i32 = i32.load8_u(q + i) - 48;
+    if (d < 0 || d > 9) return 0;
+    high = high * 10 + d;
+  }
+  for (let i: i32 = 7; i < 13; i = i + 1) {
+    const d: i32 = i32.load8_u(q + i) - 48;
+    if (d < 0 || d > 9) return 0;
+    low = low * 10 + d;
+  }
+  for (let i: i32 = 13; i < 19; i = i + 1) {
+    const d: i32 = i32.load8_u(q + i) - 48;
+    if (d < 0 || d > 9) return 0;
+  }
+  const milliseconds: f64 = high;
+  f64.store(VALUE, milliseconds * 1000000.0 + low);
+  // 9223372036854 775807 is the greatest timestamp.
+  if (high > 9223372) return 0;
+  if (high == 9223372 && low >= 36854) return 0;
+  return 1;
+}
+
+/** Consumes lines from `from` to `end`. RUN_DONE, or RUN_UNUSUAL with ROOT_STOP at the start of the line to be decoded. */
+export function run(root: i32, from: i32, end: i32): i32 {
+  const epoch: i32 = i32.load(root + ROOT_EPOCH);
+  let p: i32 = from;
+  let lines: i32 = 0;
+  let result: i32 = RUN_DONE;
+  for (;;) {
+    if (p >= end) break;
+    result = RUN_UNUSUAL;
+    const key: i32 = keyOf(root, p);
+    if (key == 0) break;
+    const count: i32 = readFields(root, key, p + i32.load(key + KEY_LENGTH) + 1, end);
+    if (count < 0) break;
+    let q: i32 = i32.load(root + ROOT_STOP);
+    // A missing timestamp is the arrival time, which the caller knows.
+    if (i32.load8_u(q) != 32 || readTime(q + 1) == 0) break;
+    q = q + 20;
+    if (i32.load8_u(q) == 13) q = q + 1;
+    if (i32.load8_u(q) != 10 || q >= end) break;
+    result = RUN_DONE;
+    addLine(root, count, f64.load(VALUE));
+    i32.store(root + ROOT_PREVIOUS, key);
+    if (i32.load(key + KEY_EPOCH) != epoch) i32.store(key + KEY_EPOCH, epoch);
+    lines = lines + 1;
+    p = q + 1;
+  }
+  i32.store(root + ROOT_STOP, p);
+  f64.store(root + ROOT_LINES, f64.load(root + ROOT_LINES) + lines);
+  return result;
+}

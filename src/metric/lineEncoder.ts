@@ -1,0 +1,90 @@
+// A Point as canonical line protocol, in the intersection of what Telegraf and InfluxData's reference read with equal values:
+// tags sorted, floats without an exponent, `i`/`u` exact, nanosecond time, strings with `\"` and `\\` only.
+//
+// What no spelling of both grammars can carry is changed as Telegraf's serializer does: LF, TAB, FF, CR in names become `\n`, `\t`,
+// `\f`, `\r` (two characters), backslashes at the end of a name are cut, empty tags and NaN or infinite fields are left out.
+// Beyond Telegraf, whose output then does not read back: other control characters in names become `_`, so does a `#` that would make
+// the line a comment, bytes that are not UTF-8 become U+FFFD, and a backslash goes where it would act on what follows it.
+
+import type { Field, FieldValue, Point, Tag } from "./lineDecoder.js";
+import { compareBytes } from "./lineText.js";
+import { decodeUtf8 } from "./utf8.js";
+
+export type EncodablePoint = Pick<Point, "measurement" | "tags" | "fields" | "time">;
+
+const encoder = new TextEncoder();
+const NAMED_CONTROLS: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r" };
+
+/** One line without its LF; undefined when no field (or no measurement) can be written. `time` is written as it is: give it in ns. */
+export function encodePoint(point: EncodablePoint): Uint8Array | undefined {
+  const fields = point.fields.map(encodeField).filter((text) => text !== "");
+  const measurement = encodeName(point.measurement, /[ ,]/g).replace(/^#/, "_");
+  if (fields.length === 0 || measurement === "") return undefined;
+  const tags = point.tags.toSorted((a, b) => compareBytes(a.key, b.key)).map(encodeTag);
+  const time = point.time === undefined ? "" : ` ${String(point.time)}`;
+  return encoder.encode(`${measurement}${tags.join("")} ${fields.join(",")}${time}`);
+}
+
+function encodeTag(tag: Tag): string {
+  const key = encodeName(tag.key, /[ ,=]/g);
+  const value = encodeName(tag.value, /[ ,=]/g);
+  return key === "" || value === "" ? "" : `,${key}=${value}`;
+}
+
+function encodeField(field: Field): string {
+  const key = encodeName(field.key, /[ ,=]/g);
+  const value = encodeValue(field.value);
+  return key === "" || value === "" ? "" : `${key}=${value}`;
+}
+
+function encodeName(bytes: Uint8Array, delimiters: RegExp): string {
+  let name = cleanName(decodeUtf8(bytes).text).replace(/\\+$/, "");
+  if (delimiters.test(name)) name = name.replace(/\\+(?=[ ,="])/g, "");
+  delimiters.lastIndex = 0;
+  return name.replace(delimiters, "\\$&");
+}
+
+function cleanName(name: string): string {
+  let clean = "";
+  for (const rune of name) {
+    const code = rune.codePointAt(0) ?? 0;
+    clean += code < 32 || code === 127 ? (NAMED_CONTROLS[rune] ?? "_") : rune;
+  }
+  return clean;
+}
+
+function encodeValue(value: FieldValue): string {
+  switch (value.kind) {
+    case "float":
+      return Number.isFinite(value.value) ? plainFloat(value.value) : "";
+    case "int":
+      return `${String(value.value)}i`;
+    case "uint":
+      return `${String(value.value)}u`;
+    case "bool":
+      return value.value ? "true" : "false";
+    case "string":
+      return `"${encodeText(value.value)}"`;
+  }
+}
+
+// Telegraf refuses a form feed and a lone CR in a string; both become a space, the nearest thing both grammars can carry.
+function encodeText(bytes: Uint8Array): string {
+  return decodeUtf8(bytes)
+    .text.replace(/["\\]/g, "\\$&")
+    .replace(/\f|\r(?!\n)/g, " ");
+}
+
+/** Shortest digits that read back as the same double, never with an exponent (Go's 'f', -1): 1e21 is 1 and 21 zeros. */
+export function plainFloat(value: number): string {
+  if (Object.is(value, -0)) return "-0";
+  const text = String(value);
+  const e = text.indexOf("e");
+  if (e === -1) return text;
+  const sign = text.startsWith("-") ? "-" : "";
+  const exponent = Number(text.slice(e + 1));
+  const [whole = "", fraction = ""] = text.slice(sign.length, e).split(".");
+  const digits = whole + fraction;
+  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${digits}`;
+  return `${sign}${digits}${"0".repeat(exponent - fraction.length)}`;
+}

@@ -1,0 +1,87 @@
+// Rows as lines of text, and the one order in which rows are printed (`replay`, `file:`, `stdout:`, goldens).
+import type { Row } from "./rowBlock.js";
+
+export const rowFormats = ["json", "prom", "lp"] as const;
+export type RowFormat = (typeof rowFormats)[number];
+
+/**
+ * One row as one line, without its end of line. Numbers are the shortest text that reads back as the same double.
+ *   json  {"name","labels","timestamp","value"}: ms; NaN and ±Inf as the strings "NaN", "+Inf", "-Inf"
+ *   prom  name{label="value"} value timestamp (text exposition 0.0.4)
+ *   lp    name,label=value value=1.5 timestamp in ns; "" for NaN and ±Inf, which line protocol cannot say
+ */
+export function formatRow(row: Row, format: RowFormat): string {
+  if (format === "json") return formatJson(row);
+  return format === "prom" ? formatProm(row) : formatLine(row);
+}
+
+/** By timestamp, then name, then labels as `k=v`, all texts by their UTF-8 bytes. Zero only for equal identities. */
+export function compareRows(a: Row, b: Row): number {
+  return a.timestamp - b.timestamp || compareText(a.name, b.name) || compareLabels(sortedPairs(a), sortedPairs(b));
+}
+
+function sortedPairs(row: Row): string[] {
+  return Object.entries(row.labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .sort(compareText);
+}
+
+function compareLabels(a: readonly string[], b: readonly string[]): number {
+  for (const [i, text] of a.entries()) {
+    const other = b[i];
+    if (other === undefined) return 1;
+    const order = compareText(text, other);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+/** UTF-8 byte order = code point order, which differs from JavaScript's order of UTF-16 units above U+D7FF. */
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function formatJson(row: Row): string {
+  const labels = Object.fromEntries(sortedEntries(row));
+  const value = Number.isFinite(row.value) ? row.value : formatNumber(row.value);
+  // JSON.stringify writes -0 as 0; JSON itself can say -0.
+  const text = Object.is(value, -0) ? "-0" : JSON.stringify(value);
+  return `{"name":${JSON.stringify(row.name)},"labels":${JSON.stringify(labels)},"timestamp":${row.timestamp},"value":${text}}`;
+}
+
+function formatProm(row: Row): string {
+  const labels = sortedEntries(row).map(([name, value]) => `${name}="${value.replace(/[\\\n"]/g, promEscape)}"`);
+  const braces = labels.length === 0 ? "" : `{${labels.join(",")}}`;
+  return `${row.name}${braces} ${formatNumber(row.value)} ${row.timestamp}`;
+}
+
+function promEscape(text: string): string {
+  return text === "\n" ? "\\n" : `\\${text}`;
+}
+
+function formatLine(row: Row): string {
+  if (!Number.isFinite(row.value)) return "";
+  const tags = sortedEntries(row).map(([name, value]) => `,${escapeTag(name)}=${escapeTag(value)}`);
+  const measurement = escapeNewline(row.name).replace(/[, ]/g, "\\$&");
+  return `${measurement}${tags.join("")} value=${formatNumber(row.value)} ${row.timestamp === 0 ? "0" : `${row.timestamp}000000`}`;
+}
+
+/** As Telegraf's serializer: line feeds as \n, and backslashes at the end left out, since they would escape the separator. */
+function escapeTag(text: string): string {
+  return escapeNewline(text)
+    .replace(/\\+$/, "")
+    .replace(/[,= ]/g, "\\$&");
+}
+
+function escapeNewline(text: string): string {
+  return text.replace(/\n/g, "\\n").replace(/\r/g, "\\r");
+}
+
+function sortedEntries(row: Row): [string, string][] {
+  return Object.entries(row.labels).sort(([a], [b]) => compareText(a, b));
+}
+
+function formatNumber(value: number): string {
+  if (Number.isFinite(value)) return Object.is(value, -0) ? "-0" : String(value);
+  return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+}

@@ -1,0 +1,239 @@
+// /metrics: what this process says about itself, as Prometheus text. The numbers are copied from a snapshot at each scrape, so
+// that whoever counts (engine, reader, sinks) keeps plain integers and does not know Prometheus.
+//
+// The names are fixed (docs/operating.md lists them with their cures); adding one is a feature, renaming one breaks users.
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { SinkStats } from "../sink/sink.js";
+
+export type ByReason = Readonly<Record<string, number>>;
+
+/** One Rule's counters, in (sample, rule) pairs unless said. matched = applied + duplicate + ignored + rejected + dropped + pending. */
+export interface RuleStats {
+  readonly name: string;
+  readonly pairsMatched: number;
+  readonly pairsApplied: number;
+  readonly pairsDuplicate: number;
+  readonly pairsIgnored: ByReason;
+  readonly pairsRejected: number;
+  readonly pairsPending: number;
+  readonly pairsDropped: ByReason;
+  /** Living Groups now. */
+  readonly groups: number;
+  /** Windows. */
+  readonly windowsFlushed: number;
+}
+
+/** Everything /metrics shows, at one instant. All numbers count since the start of the process, except where "now" is said. */
+export interface SelfStats {
+  /** Samples. received = matched + ignored. */
+  readonly samplesReceived: number;
+  readonly samplesMatched: number;
+  readonly samplesIgnored: ByReason;
+  /** Lines. */
+  readonly linesInvalid: ByReason;
+  /** Series known now. */
+  readonly series: number;
+  readonly windowsPartial: number;
+  /** Window end to acknowledged by the sinks, of the Window acknowledged last; undefined before the first. */
+  readonly flushLagSeconds: number | undefined;
+  readonly rules: readonly RuleStats[];
+  readonly sinks: readonly { readonly name: string; readonly stats: SinkStats }[];
+}
+
+export interface MetricsPage {
+  /** The page of this moment. Calls must not overlap with each other's snapshot: it is taken synchronously. */
+  text(): Promise<string>;
+}
+
+type Samples = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
+
+interface Definition {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge";
+  readonly labels: readonly string[];
+  samples(stats: SelfStats): Samples;
+}
+
+/** A page that calls `snapshot` once per scrape. Process metrics (CPU, memory, event loop lag) come with it. */
+export function createMetricsPage(snapshot: () => SelfStats): MetricsPage {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  // Gauges that end in _total, which is kept for counters: promtool refuses such a page.
+  for (const name of ["nodejs_active_resources_total", "nodejs_active_handles_total", "nodejs_active_requests_total"])
+    registry.removeSingleMetric(name);
+  const fills = DEFINITIONS.map((definition) => ({ definition, add: register(registry, definition) }));
+  return {
+    text: () => {
+      const stats = snapshot();
+      for (const { definition, add } of fills) add(definition.samples(stats));
+      return registry.metrics();
+    },
+  };
+}
+
+/** Adds the metric to the registry; the function replaces its samples. Samples with equal labels add up (two rules of one name). */
+function register(registry: Registry, definition: Definition): (samples: Samples) => void {
+  const shape = { name: definition.name, help: definition.help, labelNames: [...definition.labels], registers: [registry] };
+  const metric = definition.type === "counter" ? new Counter(shape) : new Gauge(shape);
+  return (samples) => {
+    metric.reset();
+    // reset() gives a metric without labels a 0, which is wrong for one that has no value yet.
+    if (definition.labels.length === 0) metric.remove();
+    for (const [labels, value] of samples) metric.inc({ ...labels }, value);
+  };
+}
+
+function one(read: (stats: SelfStats) => number | undefined): (stats: SelfStats) => Samples {
+  return (stats) => {
+    const value = read(stats);
+    return value === undefined ? [] : [[{}, value]];
+  };
+}
+
+function byReason(read: (stats: SelfStats) => ByReason): (stats: SelfStats) => Samples {
+  return (stats) => Object.entries(read(stats)).map(([reason, value]) => [{ reason }, value] as const);
+}
+
+function perRule(read: (rule: RuleStats) => number): (stats: SelfStats) => Samples {
+  return (stats) => stats.rules.map((rule) => [{ rule: rule.name }, read(rule)] as const);
+}
+
+function perRuleAndReason(read: (rule: RuleStats) => ByReason): (stats: SelfStats) => Samples {
+  return (stats) => stats.rules.flatMap((rule) => Object.entries(read(rule)).map(([reason, value]) => [{ rule: rule.name, reason }, value] as const));
+}
+
+function sinkOutcomes(stats: SelfStats): Samples {
+  return stats.sinks.flatMap(({ name, stats: sink }) => {
+    const dropped = Object.values(sink.dropped).reduce((sum, rows) => sum + rows, 0);
+    const outcomes = { stored: sink.stored, conflict: sink.conflict, unknown: sink.unknown, dropped };
+    return Object.entries(outcomes).map(([outcome, rows]) => [{ sink: name, outcome }, rows] as const);
+  });
+}
+
+function sinkDrops(stats: SelfStats): Samples {
+  return stats.sinks.flatMap(({ name, stats: sink }) =>
+    Object.entries(sink.dropped).map(([reason, rows]) => [{ sink: name, reason }, rows] as const),
+  );
+}
+
+const DEFINITIONS: readonly Definition[] = [
+  {
+    name: "limpet_samples_received_total",
+    help: "Samples read from valid lines.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.samplesReceived),
+  },
+  {
+    name: "limpet_samples_matched_total",
+    help: "Samples that at least one rule wanted.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.samplesMatched),
+  },
+  {
+    name: "limpet_samples_ignored_total",
+    help: "Samples that no rule wanted or could want, by reason.",
+    type: "counter",
+    labels: ["reason"],
+    samples: byReason((s) => s.samplesIgnored),
+  },
+  {
+    name: "limpet_lines_invalid_total",
+    help: "Lines that are not line protocol, by reason.",
+    type: "counter",
+    labels: ["reason"],
+    samples: byReason((s) => s.linesInvalid),
+  },
+  {
+    name: "limpet_rule_pairs_matched_total",
+    help: "Samples the rule matched.",
+    type: "counter",
+    labels: ["rule"],
+    samples: perRule((r) => r.pairsMatched),
+  },
+  {
+    name: "limpet_rule_pairs_applied_total",
+    help: "Samples added to a window of the rule.",
+    type: "counter",
+    labels: ["rule"],
+    samples: perRule((r) => r.pairsApplied),
+  },
+  {
+    name: "limpet_rule_pairs_duplicate_total",
+    help: "Samples seen before, not added again.",
+    type: "counter",
+    labels: ["rule"],
+    samples: perRule((r) => r.pairsDuplicate),
+  },
+  {
+    name: "limpet_rule_pairs_ignored_total",
+    help: "Matched samples the rule leaves out on purpose, by reason.",
+    type: "counter",
+    labels: ["rule", "reason"],
+    samples: perRuleAndReason((r) => r.pairsIgnored),
+  },
+  {
+    name: "limpet_rule_pairs_rejected_total",
+    help: "Samples refused to their sender, who still has them.",
+    type: "counter",
+    labels: ["rule"],
+    samples: perRule((r) => r.pairsRejected),
+  },
+  {
+    name: "limpet_rule_pairs_pending",
+    help: "Samples waiting to be added.",
+    type: "gauge",
+    labels: ["rule"],
+    samples: perRule((r) => r.pairsPending),
+  },
+  {
+    name: "limpet_rule_pairs_dropped_total",
+    help: "Samples lost, by reason.",
+    type: "counter",
+    labels: ["rule", "reason"],
+    samples: perRuleAndReason((r) => r.pairsDropped),
+  },
+  { name: "limpet_series", help: "Input series known now.", type: "gauge", labels: [], samples: one((s) => s.series) },
+  { name: "limpet_groups", help: "Output groups alive now.", type: "gauge", labels: ["rule"], samples: perRule((r) => r.groups) },
+  {
+    name: "limpet_windows_flushed_total",
+    help: "Windows closed and handed to the sinks.",
+    type: "counter",
+    labels: ["rule"],
+    samples: perRule((r) => r.windowsFlushed),
+  },
+  {
+    name: "limpet_windows_partial_total",
+    help: "Windows emitted before their end because the process stopped without --data.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.windowsPartial),
+  },
+  {
+    name: "limpet_flush_lag_seconds",
+    help: "Window end to acknowledged by the sinks, of the window acknowledged last.",
+    type: "gauge",
+    labels: [],
+    samples: one((s) => s.flushLagSeconds),
+  },
+  {
+    name: "limpet_sink_rows_total",
+    help: "Rows by what became of them: stored, conflict, unknown, dropped.",
+    type: "counter",
+    labels: ["sink", "outcome"],
+    samples: sinkOutcomes,
+  },
+  { name: "limpet_sink_rows_dropped_total", help: "Rows lost, by reason.", type: "counter", labels: ["sink", "reason"], samples: sinkDrops },
+  {
+    name: "limpet_sink_queue_bytes",
+    help: "Bytes waiting to be sent.",
+    type: "gauge",
+    labels: ["sink"],
+    samples: (s) => s.sinks.map(({ name, stats }) => [{ sink: name }, stats.queueBytes] as const),
+  },
+];
+
+/** Every limpet_ name of the page. The documentation is checked against it. */
+export const METRIC_NAMES: readonly string[] = DEFINITIONS.map((definition) => definition.name);

@@ -1,0 +1,53 @@
+// The README is what a newcomer copies: it must be the files we test, and they must load.
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+
+const readme = readFileSync("README.md", "utf8");
+const telegraf = readFileSync("configs/telegraf/limpet-output.conf", "utf8");
+
+/** The text of the first fenced block of a language. */
+function fenced(language: string): string {
+  return new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "m").exec(readme)?.[1] ?? "";
+}
+
+/** The strings of the `command = [...]` of the Telegraf file. */
+function telegrafCommand(): string[] {
+  const list = /^\s*command = \[([\s\S]*?)\]/m.exec(telegraf)?.[1] ?? "";
+  return [...list.matchAll(/"([^"]*)"/g)].map((match) => match[1] ?? "");
+}
+
+describe("README", () => {
+  test("Telegraf snippet -> is configs/telegraf/limpet-output.conf", () => {
+    expect(fenced("toml")).toBe(telegraf);
+  });
+
+  test("rules -> are configs/rules/http.yaml", () => {
+    expect(fenced("yaml")).toBe(readFileSync("configs/rules/http.yaml", "utf8"));
+  });
+
+  test("its two commands -> exist in package.json", () => {
+    const packageJson: unknown = JSON.parse(readFileSync("package.json", "utf8"));
+    expect(packageJson).toMatchObject({ scripts: { start: expect.any(String), test: expect.any(String) } });
+    expect(readme).toContain("npm ci && npm start");
+    expect(readme).toContain("npm ci && npm test");
+  });
+});
+
+describe("Telegraf's command", () => {
+  test("its options -> known to `limpet aggregate`, its files exist in this tree", () => {
+    const [node, program, command, ...rest] = telegrafCommand();
+    expect([node, program, command]).toEqual(["node", "/opt/limpet/dist/bin/limpet.js", "aggregate"]);
+    const help = spawnSync(process.execPath, ["dist/bin/limpet.js", "aggregate", "--help"], { encoding: "utf8" }).stdout;
+    for (const option of rest.filter((word) => word.startsWith("--"))) expect(help).toContain(option);
+    const rules = rest[rest.indexOf("--rules") + 1] ?? "";
+    expect(readFileSync(rules.replace("/opt/limpet/", ""), "utf8")).not.toBe("");
+  });
+});
+
+describe("configs/rules", () => {
+  test.each(readdirSync("configs/rules"))("%s -> passes `limpet check`", (file) => {
+    const result = spawnSync(process.execPath, ["dist/bin/limpet.js", "check", `configs/rules/${file}`], { encoding: "utf8" });
+    expect({ status: result.status, text: result.stdout + result.stderr }).toEqual({ status: 0, text: expect.stringContaining("ok") });
+  });
+});

@@ -1,0 +1,132 @@
+// The naive implementation of Limpet's aggregation, which every output of the engine is compared with: what `replay`
+// prints for these rules and points. Nothing is late, nothing is capped, all windows close in order at the end of input.
+//
+//   points -> samples -> per rule: groups -> windows (start -> the samples themselves) -> rows
+//
+// It keeps every sample and computes each number from scratch with exact rationals. It shares no code with src/, only two
+// types, and does not do: lateness, futures, caps, relabelling, deduplication, selectors or rules as text.
+//
+// A rule's windows close from its first applied sample's to its last one's (`replay`), or until every group is retired (a
+// process that lives on). A group is idle in between while it is active: its latest sample lies at most `staleness` before the
+// window's end.
+import { applyCounter, type Completeness, type LastValues } from "./counters.js";
+import type { ExpectedRow } from "./expectedRow.js";
+import { identity, samplesOf } from "./naming.js";
+import { COUNTER_OUTPUTS, type ReferenceWindow, sumOf, type TimedValue, valuesOf } from "./outputs.js";
+import type { Point, Sample } from "./point.js";
+import type { Rational } from "./rational.js";
+import { matches, outputLabelsOf, outputNameOf, type ReferenceRule } from "./referenceRule.js";
+
+type OpenWindow = Omit<ReferenceWindow, "total" | "values"> & { readonly values: TimedValue[] };
+
+interface Group {
+  /** A metric that belongs to it: names of all its outputs follow from it. */
+  readonly metric: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** By start. Has a window exactly where a sample was applied. */
+  readonly windows: Map<number, OpenWindow>;
+  readonly lasts: LastValues;
+  /** Times of applied samples. */
+  readonly times: number[];
+}
+
+function windowAt(group: Group, start: number): OpenWindow {
+  let window = group.windows.get(start);
+  if (window === undefined) {
+    window = { values: [], increments: [], rates: new Map() };
+    group.windows.set(start, window);
+  }
+  return window;
+}
+
+function groupOf(groups: Map<string, Group>, rule: ReferenceRule, sample: Sample): Group {
+  const labels = outputLabelsOf(rule, sample);
+  const key = identity(outputNameOf(rule, sample.name, ""), labels);
+  let group = groups.get(key);
+  if (group === undefined) {
+    group = { metric: sample.name, labels: Object.fromEntries(labels), windows: new Map(), lasts: new Map(), times: [] };
+    groups.set(key, group);
+  }
+  return group;
+}
+
+function applySample(rule: ReferenceRule, group: Group, sample: Sample, complete: Completeness): void {
+  const start = Math.floor(sample.timeMs / rule.intervalMs) * rule.intervalMs;
+  const isCounter = (name: string): boolean => COUNTER_OUTPUTS.includes(name);
+  let applied = false;
+  if (rule.outputs.some(({ name }) => isCounter(name))) {
+    applied = applyCounter(rule, group.lasts, { window: () => windowAt(group, start), complete }, sample);
+  }
+  if (rule.outputs.some(({ name }) => !isCounter(name))) {
+    windowAt(group, start).values.push({ timeMs: sample.timeMs, value: sample.value });
+    applied = true;
+  }
+  if (applied) group.times.push(sample.timeMs);
+}
+
+function rowsOfWindow(rule: ReferenceRule, group: Group, window: ReferenceWindow, end: number): ExpectedRow[] {
+  return rule.outputs.flatMap((output) =>
+    valuesOf(output, window).map(({ labels, value, tolerance }) => ({
+      name: outputNameOf(rule, group.metric, output.name),
+      labels: { ...group.labels, ...labels },
+      timestamp: end,
+      value,
+      tolerance,
+    })),
+  );
+}
+
+function rowsOfGroup(rule: ReferenceRule, group: Group, lastStart: number): ExpectedRow[] {
+  const rows: ExpectedRow[] = [];
+  const times = [...group.times].sort((a, b) => a - b);
+  const starts = [...group.windows.keys()].sort((a, b) => a - b);
+  let running: Rational[] = [];
+  let total = sumOf(running);
+  for (let start = starts[0] ?? Number.POSITIVE_INFINITY; start <= lastStart; start += rule.intervalMs) {
+    const end = start + rule.intervalMs;
+    const latest = times.findLast((time) => time < end);
+    if (latest === undefined || end - latest > rule.stalenessMs) {
+      running = [];
+      total = sumOf(running);
+      const next = starts.find((later) => later > start);
+      if (next === undefined) break;
+      start = next - rule.intervalMs;
+      continue;
+    }
+    const window = group.windows.get(start) ?? { values: [], increments: [], rates: new Map() };
+    if (window.increments.length > 0) {
+      running = [...running, ...window.increments];
+      total = sumOf(running);
+    }
+    rows.push(...rowsOfWindow(rule, group, { ...window, total }, end));
+  }
+  return rows;
+}
+
+/** The last window to close. */
+export type End = "last sample" | "all retired";
+
+interface Input {
+  readonly samples: readonly Sample[];
+  readonly complete: Completeness;
+  readonly end: End;
+}
+
+function rowsOfRule(rule: ReferenceRule, { samples, complete, end }: Input): ExpectedRow[] {
+  const groups = new Map<string, Group>();
+  for (const sample of samples) {
+    if (matches(rule, sample)) applySample(rule, groupOf(groups, rule, sample), sample, complete);
+  }
+  const starts = [...groups.values()].flatMap((group) => [...group.windows.keys()]);
+  const lastStart = end === "last sample" ? Math.max(...starts) : Number.POSITIVE_INFINITY;
+  return [...groups.values()].flatMap((group) => rowsOfGroup(rule, group, lastStart));
+}
+
+/** Every row that the rules make of the points, given in arrival order. Rows come in no particular order. */
+export function referenceRows(rules: readonly ReferenceRule[], points: readonly Point[], end: End = "last sample"): ExpectedRow[] {
+  const samples = points.flatMap(samplesOf);
+  const first = samples.find((sample) => rules.some((rule) => matches(rule, sample)));
+  if (first === undefined) return [];
+  const input = { samples, complete: { sinceMs: first.timeMs }, end };
+  return rules.flatMap((rule) => rowsOfRule(rule, input));
+}
