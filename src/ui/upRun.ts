@@ -50,6 +50,9 @@ export class UpError extends Error {
 const POLL_MS = 500;
 const AGGREGATES_MAX = 40;
 const SEED = 1;
+/** The aggregator's warning about a stop without --data: here the stop is meant, and its cure is no option of this command. */
+const OPEN_WINDOWS = /windows were still open/;
+const OPEN_WINDOWS_NOTE = "windows that were open at the end were sent as partial values, stamped with the time of the stop";
 
 /** What a run has while it is running. */
 interface Run {
@@ -76,6 +79,7 @@ export async function runUp(options: UpOptions): Promise<0 | 1> {
       return await runWith(options, child, tsdb);
     } finally {
       child.kill();
+      await child.ended;
     }
   } finally {
     tsdb?.close();
@@ -135,7 +139,7 @@ function report(run: Run, end: AggregatorEnd, pump: Pump): 0 | 1 {
     rowsReceived: tsdb?.rowsStored(),
     seconds: Math.round((Date.now() - startMs) / 100) / 10,
   };
-  for (const problem of run.child.problems()) view.note(problem);
+  for (const problem of run.child.problems()) view.note(OPEN_WINDOWS.test(problem) ? OPEN_WINDOWS_NOTE : `aggregator: ${problem}`);
   if (options.json) view.result(`${JSON.stringify(ledgerJson(end.ledger, witness))}\n`);
   else {
     const lines = renderLedger({ ledger: end.ledger, witness, seriesOut: tsdb?.seriesCount() }, view.size());
@@ -226,7 +230,7 @@ async function onPort<T>(port: number, open: (port: number) => Promise<T>): Prom
   try {
     return await open(port);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE") {
+    if (typeof cause === "object" && cause !== null && "code" in cause && cause.code === "EADDRINUSE") {
       throw new UpError(`port ${String(port)} on 127.0.0.1 is taken; choose another --port-base`, 1, { cause });
     }
     throw cause;

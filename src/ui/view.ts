@@ -50,7 +50,7 @@ export function openView({ out, err, color }: ViewStreams, json: boolean): View 
         plain.write(`${plainLine(model)}\n`);
       }
     },
-    note: (text) => err.write(`aggregator: ${text}\n`),
+    note: (text) => err.write(`${text}\n`),
     result: (text) => out.write(text),
     size: () => ({ width: out.columns ?? 100, color: color && out.isTTY === true }),
     close: () => {

@@ -124,6 +124,12 @@ describe("showcase", () => {
     ]);
   });
 
+  test("showcase: series arrive in any order -> shown in the order of their labels", () => {
+    const showcase = createShowcase();
+    for (const host of ["m", "z", "a"]) showcase.add([series("n", host, 1, 1)]);
+    expect(showcase.pick(9, 1).map(({ labels }) => labels[0]?.[1])).toEqual(["a", "m", "z"]);
+  });
+
   test("showcase: room for few -> one of each name before a second of any", () => {
     const showcase = createShowcase();
     for (const name of ["a", "b", "c"]) for (const host of ["x", "y", "z"]) showcase.add([series(name, host, 1, 1)]);
@@ -132,7 +138,7 @@ describe("showcase", () => {
 
   test("showcase: many names and series -> keeps a bounded number", () => {
     const showcase = createShowcase();
-    for (let name = 0; name < 200; name++) for (let host = 0; host < 50; host++) showcase.add([series(`n${String(name)}`, String(host), 1, 1)]);
-    expect(showcase.pick(1_000_000, 1).length).toBe(64 * 16);
+    for (let name = 0; name < 70; name++) for (let host = 0; host < 300; host++) showcase.add([series(`n${String(name)}`, String(host), 1, 1)]);
+    expect(showcase.pick(1_000_000, 1).length).toBe(64 * 256);
   });
 });

@@ -79,7 +79,7 @@ function rateOf(text: string): number {
 
 function durationOf(text: string): number {
   const duration = parseDuration(text);
-  if (!duration.ok) throw new InvalidArgumentError(`It ${duration.error}.`);
+  if (!duration.ok) throw new InvalidArgumentError(`It ${duration.error}; ${duration.cure}.`);
   // setTimeout's limit is 2^31 - 1 ms.
   if (duration.ms < 1 || duration.ms > 24 * 86_400_000) throw new InvalidArgumentError("Use a time from 1ms to 24d, such as 30s.");
   return duration.ms;
