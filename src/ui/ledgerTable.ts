@@ -1,6 +1,6 @@
 // The ledger as people read it at the end of `limpet up`: each equation with its numbers, a mark, and one closing line.
 import { type AggregatorLedger, type Equation, equationsOf, isClosed, type Witness } from "./ledger.js";
-import { columns, createPainter, formatClock, formatCount, formatReasons, padEnd, type Painter, padStart, span } from "./text.js";
+import { columns, createPainter, formatClock, formatCount, formatReasons, type Painter, padEnd, padStart, span } from "./text.js";
 
 export interface LedgerFacts {
   readonly ledger: AggregatorLedger;
@@ -29,7 +29,9 @@ export function renderLedger({ ledger, witness, seriesOut }: LedgerFacts, { widt
     "",
     ...reasons(ledger, paint),
     summary(ledger, seriesOut, paint),
-    closed ? paint(span("It closes: every line, sample and row is accounted for.", "good")) : paint(span("It does not close: the equations marked ✗ do not add up.", "bad")),
+    closed
+      ? paint(span("It closes: every line, sample and row is accounted for.", "good"))
+      : paint(span("It does not close: the equations marked ✗ do not add up.", "bad")),
   ];
 }
 

@@ -17,7 +17,22 @@
 //   Ctrl-C ends and prints the ledger
 //
 // A low screen loses the blank lines first, then aggregates. No line is ever wider or the whole ever higher than asked.
-import { cell, columns, createPainter, formatBytes, formatClock, formatCount, formatReasons, formatValue, padStart, renderLine, type Span, span, sparkline, spread } from "./text.js";
+import {
+  cell,
+  columns,
+  createPainter,
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatReasons,
+  formatValue,
+  padStart,
+  renderLine,
+  type Span,
+  span,
+  sparkline,
+  spread,
+} from "./text.js";
 
 export interface Aggregate {
   readonly name: string;
@@ -101,7 +116,11 @@ export function renderScreen(model: ScreenModel, { width: screenWidth, height, c
 function title(model: ScreenModel, width: number): Span[] {
   const { phase, elapsedSeconds, durationSeconds } = model;
   const clock = durationSeconds === undefined ? formatClock(elapsedSeconds) : `${formatClock(elapsedSeconds)} of ${formatClock(durationSeconds)}`;
-  const what = { starting: "starting the aggregator", running: "one aggregator, generated load", stopping: "stopping: the aggregator finishes what it has" }[phase];
+  const what = {
+    starting: "starting the aggregator",
+    running: "one aggregator, generated load",
+    stopping: "stopping: the aggregator finishes what it has",
+  }[phase];
   return spread([span("limpet up", "accent"), span(`  ${what}`, "dim")], [span(clock, "dim")], width);
 }
 
@@ -177,7 +196,12 @@ function losses(model: ScreenModel): Span[][] {
   const ignored = formatReasons(model.ignored);
   const dropped = formatReasons({ ...model.dropped, ...(model.linesInvalid > 0 ? { "invalid lines": model.linesInvalid } : {}) });
   const lines: Span[][] = [
-    [span("dropped ", "dim"), dropped === "" ? span("nothing", "good") : span(dropped, "bad"), span("   ignored ", "dim"), span(ignored === "" ? "nothing" : ignored, ignored === "" ? "good" : "plain")],
+    [
+      span("dropped ", "dim"),
+      dropped === "" ? span("nothing", "good") : span(dropped, "bad"),
+      span("   ignored ", "dim"),
+      span(ignored === "" ? "nothing" : ignored, ignored === "" ? "good" : "plain"),
+    ],
   ];
   if (model.warning !== undefined) lines.push([span(model.warning, "warn")]);
   return lines;

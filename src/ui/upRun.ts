@@ -6,8 +6,8 @@
 // Nothing outlives a run: on every path out the load stops, the child is gone, the cursor is back. A child whose parent was
 // killed hard reads the end of its stdin and stops by itself.
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { createGenerator, podCountFor } from "../loadgen/generator.js";
 import { type Pump, startPump, systemClock } from "../loadgen/pump.js";
 import { type AggregatorChild, type AggregatorEnd, startAggregator } from "./aggregatorChild.js";
@@ -90,7 +90,18 @@ async function runWith(options: UpOptions, child: AggregatorChild, tsdb: Embedde
   const startMs = Date.now();
   const podCount = podCountFor(options.linesPerSecond);
   const view = openView(options.streams, options.json);
-  const run: Run = { options, startMs, child, tsdb, podCount, view, meter: createMeter(startMs), phase: "starting", ledger: undefined, usage: undefined };
+  const run: Run = {
+    options,
+    startMs,
+    child,
+    tsdb,
+    podCount,
+    view,
+    meter: createMeter(startMs),
+    phase: "starting",
+    ledger: undefined,
+    usage: undefined,
+  };
   const stop = watchStop(options.durationMs, () => {
     child.kill();
     view.close();
@@ -126,7 +137,11 @@ async function finish(child: AggregatorChild, pump: Pump, deadlineMs: number): P
   });
   const end = await Promise.race([child.ended, deadline]);
   clearTimeout(timer);
-  if (end === undefined) throw new UpError(`the aggregator did not stop within ${String(deadlineMs / 1000)} s of the end of its input and was killed; there is no ledger`, 1);
+  if (end === undefined)
+    throw new UpError(
+      `the aggregator did not stop within ${String(deadlineMs / 1000)} s of the end of its input and was killed; there is no ledger`,
+      1,
+    );
   if (end.exitCode !== 0) throw crashError(end, child);
   return end;
 }

@@ -68,7 +68,18 @@ async function flush() {
   for (const name of ["service:http_requests_count:total", "service:http_requests_count:rate_sum", "service:http_duration_ms:quantiles"]) {
     for (const region of ["ap-south-1", "eu-west-1", "us-east-1"]) {
       for (const status of ["200", "404", "500"]) {
-        series.push(seriesOf([["__name__", name], ["region", region], ["service", "auth"], ["status", status]], lines / 7, timestamp));
+        series.push(
+          seriesOf(
+            [
+              ["__name__", name],
+              ["region", region],
+              ["service", "auth"],
+              ["status", status],
+            ],
+            lines / 7,
+            timestamp,
+          ),
+        );
       }
     }
   }

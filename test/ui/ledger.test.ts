@@ -63,6 +63,12 @@ describe("ledger", () => {
   test("ledger: as a table -> golden", () => {
     const style = { width: 80, color: false };
     expectGolden("ledger-closes", renderLedger({ ledger, witness, seriesOut: 312 }, style));
-    expectGolden("ledger-open", renderLedger({ ledger: { ...ledger, lines_read: 1, lines_invalid: 2 }, witness: { ...witness, rowsReceived: undefined }, seriesOut: undefined }, style));
+    expectGolden(
+      "ledger-open",
+      renderLedger(
+        { ledger: { ...ledger, lines_read: 1, lines_invalid: 2 }, witness: { ...witness, rowsReceived: undefined }, seriesOut: undefined },
+        style,
+      ),
+    );
   });
 });

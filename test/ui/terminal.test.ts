@@ -4,7 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { openLiveTerminal } from "#limpet/ui/liveTerminal.js";
 import { createMeter } from "#limpet/ui/meter.js";
 import { fromPs, readProcessUsage } from "#limpet/ui/processUsage.js";
-import { cell, fit, formatBytes, formatClock, formatCount, formatReasons, formatValue, span, sparkline, spread } from "#limpet/ui/text.js";
+import { cell, fitTo, formatBytes, formatClock, formatCount, formatReasons, formatValue, span, sparkline, spread } from "#limpet/ui/text.js";
 
 /** Enough of a terminal to show what a frame leaves behind: cursor up, carriage return, erase to the end and below. */
 function paintOn(written: string): { lines: string[]; cursor: boolean; wrap: boolean } {
@@ -33,7 +33,13 @@ function paintOn(written: string): { lines: string[]; cursor: boolean; wrap: boo
   return { lines, cursor, wrap };
 }
 
-function fakeTerminal(): { out: { write(text: string): void }; text: () => string; exit: () => void; waiting: () => number; onExit: (restore: () => void) => () => void } {
+function fakeTerminal(): {
+  out: { write(text: string): void };
+  text: () => string;
+  exit: () => void;
+  waiting: () => number;
+  onExit: (restore: () => void) => () => void;
+} {
   let text = "";
   const listeners = new Set<() => void>();
   return {
@@ -88,7 +94,16 @@ describe("live terminal", () => {
 describe("text", () => {
   test("text: numbers -> as people write them", () => {
     expect([0, 999, 1000, 1_234_567.6].map(formatCount)).toEqual(["0", "999", "1,000", "1,234,568"]);
-    expect([0, 0.52341, 12.3456, -9_871.4, 1e15, 1e-7, Number.NaN, -Infinity].map(formatValue)).toEqual(["0", "0.5234", "12.35", "-9,871", "1.000e+15", "1.000e-7", "NaN", "-Inf"]);
+    expect([0, 0.52341, 12.3456, -9_871.4, 1e15, 1e-7, Number.NaN, -Infinity].map(formatValue)).toEqual([
+      "0",
+      "0.5234",
+      "12.35",
+      "-9,871",
+      "1.000e+15",
+      "1.000e-7",
+      "NaN",
+      "-Inf",
+    ]);
     expect([75, 3_675.9, 0.2].map(formatClock)).toEqual(["1:15", "1:01:15", "0:00"]);
     expect([150e6, 3e9].map(formatBytes)).toEqual(["143 MiB", "2.8 GiB"]);
     expect(formatReasons({ a: 1, b: 2_000, none: 0 })).toBe("2,000 b, 1 a");
@@ -102,9 +117,9 @@ describe("text", () => {
 
   test("text: too long, exact, short -> cut with …, kept, padded", () => {
     const text = (spans: readonly { text: string }[]): string => spans.map((part) => part.text).join("");
-    expect(text(fit([span("abc"), span("def")], 6))).toBe("abcdef");
-    expect(text(fit([span("abc"), span("def")], 5))).toBe("abcd…");
-    expect(text(fit([span("abc")], 0))).toBe("");
+    expect(text(fitTo([span("abc"), span("def")], 6))).toBe("abcdef");
+    expect(text(fitTo([span("abc"), span("def")], 5))).toBe("abcd…");
+    expect(text(fitTo([span("abc")], 0))).toBe("");
     expect(text(cell([span("abc")], 5))).toBe("abc  ");
     expect(text(spread([span("left")], [span("right")], 12))).toBe("left   right");
     expect(text(spread([span("left")], [span("right")], 9))).toBe("left");
@@ -113,8 +128,24 @@ describe("text", () => {
 
 describe("meter and process usage", () => {
   const counted = (lines: number, samples: number) => ({
-    lines_read: lines, lines_invalid: 0, samples_received: samples, samples_matched: 0, samples_ignored: {}, pairs_matched: 0, pairs_applied: 0, pairs_duplicate: 0,
-    pairs_ignored: {}, pairs_rejected: 0, pairs_pending: 0, pairs_dropped: {}, rows_sent: 0, rows_stored: 0, rows_conflict: 0, series: 0, groups: 0, windows_flushed: 0,
+    lines_read: lines,
+    lines_invalid: 0,
+    samples_received: samples,
+    samples_matched: 0,
+    samples_ignored: {},
+    pairs_matched: 0,
+    pairs_applied: 0,
+    pairs_duplicate: 0,
+    pairs_ignored: {},
+    pairs_rejected: 0,
+    pairs_pending: 0,
+    pairs_dropped: {},
+    rows_sent: 0,
+    rows_stored: 0,
+    rows_conflict: 0,
+    series: 0,
+    groups: 0,
+    windows_flushed: 0,
   });
 
   test("meter: polls of half a second -> one rate per second", () => {

@@ -1,8 +1,8 @@
 // Plan: a whole run with a stand-in for the aggregator that can misbehave in each way; every way ends with the right exit
 // code and words, no process left behind and the cursor back. test/e2e/up.test.ts runs the real one.
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import { runUp, UpError, type UpOptions } from "#limpet/ui/upRun.js";

@@ -73,7 +73,8 @@ function shortPath(file: string): string {
 
 function rateOf(text: string): number {
   const rate = Number(text);
-  if (!Number.isInteger(rate) || rate < 1 || rate > RATE_MAX) throw new InvalidArgumentError(`Use a whole number from 1 to ${String(RATE_MAX)}, such as 20000.`);
+  if (!Number.isInteger(rate) || rate < 1 || rate > RATE_MAX)
+    throw new InvalidArgumentError(`Use a whole number from 1 to ${String(RATE_MAX)}, such as 20000.`);
   return rate;
 }
 
