@@ -41,8 +41,8 @@ async function run(command: readonly string[], cwd: string): Promise<{ code: unk
       output += chunk.toString();
     });
   }
-  const [code]: unknown[] = await once(child, "close");
-  return { code, output };
+  const ended: unknown[] = await once(child, "close");
+  return { code: ended[0], output };
 }
 
 describe("Dockerfile", () => {

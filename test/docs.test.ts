@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
+import { dropReasons, ignoreReasons } from "#limpet/aggregate/ledger.js";
 
 const readme = readFileSync("README.md", "utf8");
 const telegraf = readFileSync("configs/telegraf/limpet-output.conf", "utf8");
@@ -45,9 +46,21 @@ describe("Telegraf's command", () => {
   });
 });
 
+describe("operating.md", () => {
+  test("reasons -> every one the engine and the sinks count has its row", () => {
+    const operating = readFileSync("docs/operating.md", "utf8");
+    const sinkReasons = /type DropReason = ([^;]+);/.exec(readFileSync("src/sink/sink.ts", "utf8"))?.[1]?.match(/\w+/g) ?? [];
+    expect(sinkReasons).toContain("queue_full");
+    for (const reason of [...ignoreReasons, ...dropReasons, ...sinkReasons]) expect(operating).toContain(`| \`${reason}\` |`);
+  });
+});
+
 describe("configs/rules", () => {
   test.each(readdirSync("configs/rules"))("%s -> passes `limpet check`", (file) => {
-    const result = spawnSync(process.execPath, ["dist/bin/limpet.js", "check", `configs/rules/${file}`], { encoding: "utf8" });
+    const path = `configs/rules/${file}`;
+    const names = [...readFileSync(path, "utf8").matchAll(/%\{(\w+)\}/g)].map((match) => match[1] ?? "");
+    const env = { ...process.env, ...Object.fromEntries(names.map((name) => [name, "example"])) };
+    const result = spawnSync(process.execPath, ["dist/bin/limpet.js", "check", path], { encoding: "utf8", env });
     expect({ status: result.status, text: result.stdout + result.stderr }).toEqual({ status: 0, text: expect.stringContaining("ok") });
   });
 });

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "limpet-test-"));
+const LIMIT_MINUTES = 11;
 const outputFile = join(folder, "jest.json");
 
 const jest = spawn(
@@ -28,6 +29,12 @@ const jest = spawn(
   { cwd: root, stdio: ["ignore", "ignore", "inherit"] },
 );
 
+// Tests that hang must not hang the machine: it gives 15 minutes for everything.
+const guard = setTimeout(() => {
+  console.log(`jest was stopped after ${LIMIT_MINUTES} minutes`);
+  jest.kill("SIGKILL");
+}, LIMIT_MINUTES * 60_000);
+
 jest.on("error", (error) => {
   finish([`jest did not start: ${error.message}`]);
 });
@@ -37,6 +44,7 @@ jest.on("close", (code, signal) => {
 
 /** Prints the summary and sets the exit code. `problems`: what went wrong outside the tests. */
 function finish(problems) {
+  clearTimeout(guard);
   const report = readReport();
   rmSync(folder, { recursive: true, force: true });
   const { passed, failed, skipped } = count(report);

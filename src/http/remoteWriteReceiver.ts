@@ -55,7 +55,16 @@ export function createReceiver(options: ReceiverOptions = {}): Receiver {
 }
 
 class MemoryReceiver implements Receiver {
-  readonly stats: ReceiverStats = { requests: 0, samples: 0, rowsStored: 0, rowsDuplicate: 0, conflicts: 0, outOfOrder: 0, badRequests: 0, series: 0 };
+  readonly stats: ReceiverStats = {
+    requests: 0,
+    samples: 0,
+    rowsStored: 0,
+    rowsDuplicate: 0,
+    conflicts: 0,
+    outOfOrder: 0,
+    badRequests: 0,
+    series: 0,
+  };
   readonly #bodyBytesMax: number;
   readonly #seriesMax: number;
   readonly #onSeries: ((series: readonly DecodedSeries[]) => void) | undefined;

@@ -7,7 +7,7 @@
 // the line a comment, bytes that are not UTF-8 become U+FFFD, and a backslash goes where it would act on what follows it.
 
 import type { Field, FieldValue, Point, Tag } from "./lineDecoder.js";
-import { compareBytes } from "./lineText.js";
+import { compareBytes, type TokenKind } from "./lineText.js";
 import { decodeUtf8 } from "./utf8.js";
 
 export type EncodablePoint = Pick<Point, "measurement" | "tags" | "fields" | "time">;
@@ -15,10 +15,13 @@ export type EncodablePoint = Pick<Point, "measurement" | "tags" | "fields" | "ti
 const encoder = new TextEncoder();
 const NAMED_CONTROLS: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r" };
 
+/** Backslashes that would act on what follows them, in a name with something to escape (in tags only a quote, see lineText.ts). */
+const ACTING_BACKSLASHES: Readonly<Record<TokenKind, RegExp>> = { measurement: /\\+(?=[ ,])/g, tag: /\\+(?=")/g, field: /\\+(?=[ ,="])/g };
+
 /** One line without its LF; undefined when no field (or no measurement) can be written. `time` is written as it is: give it in ns. */
 export function encodePoint(point: EncodablePoint): Uint8Array | undefined {
   const fields = point.fields.map(encodeField).filter((text) => text !== "");
-  const measurement = encodeName(point.measurement, /[ ,]/g).replace(/^#/, "_");
+  const measurement = encodeName(point.measurement, "measurement").replace(/^#/, "_");
   if (fields.length === 0 || measurement === "") return undefined;
   const tags = point.tags.toSorted((a, b) => compareBytes(a.key, b.key)).map(encodeTag);
   const time = point.time === undefined ? "" : ` ${String(point.time)}`;
@@ -26,22 +29,21 @@ export function encodePoint(point: EncodablePoint): Uint8Array | undefined {
 }
 
 function encodeTag(tag: Tag): string {
-  const key = encodeName(tag.key, /[ ,=]/g);
-  const value = encodeName(tag.value, /[ ,=]/g);
+  const key = encodeName(tag.key, "tag");
+  const value = encodeName(tag.value, "tag");
   return key === "" || value === "" ? "" : `,${key}=${value}`;
 }
 
 function encodeField(field: Field): string {
-  const key = encodeName(field.key, /[ ,=]/g);
+  const key = encodeName(field.key, "field");
   const value = encodeValue(field.value);
   return key === "" || value === "" ? "" : `${key}=${value}`;
 }
 
-function encodeName(bytes: Uint8Array, delimiters: RegExp): string {
-  let name = cleanName(decodeUtf8(bytes).text).replace(/\\+$/, "");
-  if (delimiters.test(name)) name = name.replace(/\\+(?=[ ,="])/g, "");
-  delimiters.lastIndex = 0;
-  return name.replace(delimiters, "\\$&");
+function encodeName(bytes: Uint8Array, kind: TokenKind): string {
+  const name = cleanName(decodeUtf8(bytes).text).replace(/\\+$/, "");
+  const escaped = kind === "measurement" ? /[ ,]/g : /[ ,=]/g;
+  return name.search(escaped) === -1 ? name : name.replace(ACTING_BACKSLASHES[kind], "").replace(escaped, "\\$&");
 }
 
 function cleanName(name: string): string {
@@ -64,15 +66,8 @@ function encodeValue(value: FieldValue): string {
     case "bool":
       return value.value ? "true" : "false";
     case "string":
-      return `"${encodeText(value.value)}"`;
+      return `"${decodeUtf8(value.value).text.replace(/["\\]/g, "\\$&")}"`;
   }
-}
-
-// Telegraf refuses a form feed and a lone CR in a string; both become a space, the nearest thing both grammars can carry.
-function encodeText(bytes: Uint8Array): string {
-  return decodeUtf8(bytes)
-    .text.replace(/["\\]/g, "\\$&")
-    .replace(/\f|\r(?!\n)/g, " ");
 }
 
 /** Shortest digits that read back as the same double, never with an exponent (Go's 'f', -1): 1e21 is 1 and 21 zeros. */

@@ -3,7 +3,7 @@
 // One scan finds the end, the kind and the first byte that cannot belong, which is where Telegraf puts the error.
 // Leading zeros of `i` and `u` values: Telegraf refuses, the reference accepts. Neither takes a plus sign, NaN or Inf.
 
-import type { Grammar } from "./lineText.js";
+import { type Grammar, QUOTE } from "./lineText.js";
 
 export type NumberField =
   | { readonly kind: "float"; readonly value: number }
@@ -51,6 +51,8 @@ export function spanNumber(bytes: Uint8Array, from: number, end: number, grammar
   if (digits === 0) return { kind: "bad", at };
   if (at < end && (bytes[at] === 101 || bytes[at] === 69)) {
     at++;
+    // Telegraf's machine takes a quote for a sign here, and refuses the number at its end.
+    if (at < end && bytes[at] === QUOTE && grammar === "telegraf") return { kind: "bad", at: skipDigits(bytes, at + 1, end) };
     if (at < end && (bytes[at] === PLUS || bytes[at] === MINUS)) at++;
     const exponent = at;
     at = skipDigits(bytes, exponent, end);

@@ -11,7 +11,6 @@ import {
   CR,
   endsToken,
   EQUALS,
-  FF,
   type Grammar,
   isControl,
   isSeparator,
@@ -50,7 +49,7 @@ export class LineScanner {
   /** Reads the line whose first byte (no separator) is at `start`; on success `at` is the start of the next line. Call once. */
   scan(start: number): Point | undefined {
     this.at = start;
-    if (!this.#token("measurement", false, "expected measurement name")) return undefined;
+    if (!this.#token("measurement", "expected measurement name")) return undefined;
     const measurement = this.#name(start, "measurement");
     while (this.#peek() === COMMA) if (!this.#tag()) return undefined;
     const keyEnd = this.at;
@@ -93,23 +92,24 @@ export class LineScanner {
   }
 
   /** Moves over a name; fails on an empty one and on an escape or byte the grammar refuses. */
-  #token(kind: TokenKind, isKey: boolean, expected: string): boolean {
+  #token(kind: TokenKind, expected: string): boolean {
     const start = this.at;
-    const moved = this.#grammar === "telegraf" ? this.#telegrafToken(kind, isKey) : this.#referenceToken(kind);
-    if (!moved || this.at === start) return this.#fail(expected);
+    const moved = this.#grammar === "telegraf" ? this.#telegrafToken(kind) : this.#referenceToken(kind);
+    if (this.at === start) return this.#fail(expected);
+    if (!moved) return this.#fail(kind === "measurement" ? "parse error" : expected);
     return true;
   }
 
   // A backslash takes the next byte with it. In tags `\\` takes only itself, so a second backslash still escapes what follows.
-  #telegrafToken(kind: TokenKind, isKey: boolean): boolean {
+  #telegrafToken(kind: TokenKind): boolean {
     for (; this.at < this.#end; this.at++) {
       const byte = this.#bytes[this.at] ?? 0;
       if (byte !== BACKSLASH) {
-        if (endsToken(byte, kind, isKey)) return true;
+        if (endsToken(byte, kind)) return true;
         continue;
       }
       const next = this.at + 1 < this.#end ? (this.#bytes[this.at + 1] ?? -1) : -1;
-      if (next === -1 || next === TAB || next === LF || next === FF || next === CR) {
+      if (next === -1 || (next >= TAB && next <= CR)) {
         this.at++;
         return false;
       }
@@ -124,8 +124,8 @@ export class LineScanner {
       const byte = this.#bytes[this.at] ?? 0;
       if (byte === BACKSLASH) {
         const next = this.at + 1 < this.#end ? (this.#bytes[this.at + 1] ?? 0) : 0;
-        if (!isControl(next) && endsToken(next, kind, true)) this.at++;
-      } else if (endsToken(byte, kind, true)) return true;
+        if (!isControl(next) && endsToken(next, kind)) this.at++;
+      } else if (endsToken(byte, kind)) return true;
       else if (isControl(byte)) return false;
     }
     return true;
@@ -134,19 +134,19 @@ export class LineScanner {
   #tag(): boolean {
     this.at++;
     const keyStart = this.at;
-    if (!this.#token("tag", true, "expected tag")) return false;
+    if (!this.#token("tag", "expected tag")) return false;
     const key = this.#name(keyStart, "tag");
     if (this.#peek() !== EQUALS) return this.#fail("expected tag");
     this.at++;
     const valueStart = this.at;
-    if (!this.#token("tag", false, "expected tag")) return false;
+    if (!this.#token("tag", "expected tag")) return false;
     this.#tags.push({ key, value: this.#name(valueStart, "tag") });
     return true;
   }
 
   #field(): boolean {
     const keyStart = this.at;
-    if (!this.#token("field", true, "expected field")) return false;
+    if (!this.#token("field", "expected field")) return false;
     const key = this.#name(keyStart, "field");
     if (this.#peek() !== EQUALS) return this.#fail("expected field");
     this.at++;
@@ -193,23 +193,13 @@ export class LineScanner {
     return this.#lost("expected field");
   }
 
-  // Telegraf refuses a form feed, a lone carriage return and every escape but two; the reference takes any byte.
+  // Telegraf refuses every escape but two; to the reference a backslash is then an ordinary byte.
   #stringByte(byte: number): boolean {
-    const next = this.at + 1 < this.#end ? (this.#bytes[this.at + 1] ?? -1) : -1;
-    if (byte === BACKSLASH) {
-      if (next === QUOTE || next === BACKSLASH) this.at++;
-      else if (this.#grammar === "telegraf") {
-        this.at++;
-        return false;
-      }
-    } else if (this.#grammar === "telegraf") {
-      if (byte === FF) return false;
-      if (byte === CR && next !== LF) {
-        this.at++;
-        return false;
-      }
-    }
-    return true;
+    if (byte !== BACKSLASH) return true;
+    const next = this.at + 1 < this.#end ? this.#bytes[this.at + 1] : -1;
+    if (next !== QUOTE && next !== BACKSLASH && this.#grammar === "reference") return true;
+    this.at++;
+    return next === QUOTE || next === BACKSLASH;
   }
 
   #afterFields(): boolean {

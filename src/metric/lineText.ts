@@ -32,10 +32,9 @@ export function isControl(byte: number): boolean {
   return byte < 32 || byte === 127;
 }
 
-/** True when an unescaped `byte` ends a token of this kind. A VT inside a tag or field key is part of it, as in Telegraf. */
-export function endsToken(byte: number, kind: TokenKind, isKey: boolean): boolean {
-  if (byte === SPACE || byte === COMMA || byte === LF || byte === CR || byte === TAB || byte === FF) return true;
-  if (byte === VT) return !isKey;
+/** True when an unescaped `byte` ends a token of this kind. */
+export function endsToken(byte: number, kind: TokenKind): boolean {
+  if (byte === COMMA || byte === SPACE || (byte >= TAB && byte <= CR)) return true;
   return byte === EQUALS && kind !== "measurement";
 }
 

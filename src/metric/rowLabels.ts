@@ -16,34 +16,35 @@ export function labelProblem(reader: RowReader, view: DataView): string | undefi
   const bytes = reader.bytes;
   let at = reader.labelsStart;
   let before = -1;
-  let beforeEnd = -1;
   let named = false;
   for (let i = 0; i < reader.labelCount; i++) {
     const nameStart = at + 2;
     const nameEnd = nameStart + view.getUint16(at, true);
     const valueStart = nameEnd + 4;
     const valueEnd = valueStart + view.getUint32(nameEnd, true);
-    if (before >= 0 && compareBytes(bytes, before, beforeEnd, nameStart, nameEnd) >= 0) return "label names not sorted, or one twice";
+    if (before >= 0 && compareNames(view, before, at) >= 0) return "label names not sorted, or one twice";
     if (!isLabelName(bytes, nameStart, nameEnd)) return "label name with a byte outside [a-zA-Z0-9_]";
     if (valueEnd === valueStart) return "empty label value";
     if (isNameLabel(bytes, nameStart, nameEnd)) {
       named = true;
       if (!isMetricName(bytes, valueStart, valueEnd)) return "metric name with a byte outside [a-zA-Z0-9_:]";
     } else if (!isText(bytes, valueStart, valueEnd)) return "label value that is not UTF-8";
-    before = nameStart;
-    beforeEnd = nameEnd;
+    before = at;
     at = valueEnd;
   }
   return named ? undefined : "no metric name";
 }
 
-function compareBytes(bytes: Uint8Array, aStart: number, aEnd: number, bStart: number, bEnd: number): number {
-  const common = Math.min(aEnd - aStart, bEnd - bStart);
+/** Compares the names of the label entries at two offsets, by bytes. */
+function compareNames(view: DataView, a: number, b: number): number {
+  const aBytes = view.getUint16(a, true);
+  const bBytes = view.getUint16(b, true);
+  const common = Math.min(aBytes, bBytes);
   for (let i = 0; i < common; i++) {
-    const difference = (bytes[aStart + i] ?? 0) - (bytes[bStart + i] ?? 0);
+    const difference = view.getUint8(a + 2 + i) - view.getUint8(b + 2 + i);
     if (difference !== 0) return difference;
   }
-  return aEnd - aStart - (bEnd - bStart);
+  return aBytes - bBytes;
 }
 
 function isNameLabel(bytes: Uint8Array, start: number, end: number): boolean {

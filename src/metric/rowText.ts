@@ -68,9 +68,7 @@ function formatLine(row: Row): string {
 
 /** As Telegraf's serializer: line feeds as \n, and backslashes at the end left out, since they would escape the separator. */
 function escapeTag(text: string): string {
-  return escapeNewline(text)
-    .replace(/\\+$/, "")
-    .replace(/[,= ]/g, "\\$&");
+  return escapeNewline(text).replace(/\\+$/, "").replace(/[,= ]/g, "\\$&");
 }
 
 function escapeNewline(text: string): string {

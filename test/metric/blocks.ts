@@ -14,15 +14,16 @@ export interface TestRow {
 
 export const staleBytes = Uint8Array.from([2, 0, 0, 0, 0, 0, 0xf0, 0x7f]);
 
-export function blockOf(rows: readonly TestRow[], windowEndMs = 0): RowBlock {
+export function blockOf(rows: readonly TestRow[], rule = "test"): RowBlock {
   const parts = rows.map(rowBytes);
-  return { rule: "test", windowEndMs, rowCount: rows.length, bytes: Buffer.concat(parts) };
+  return { rule, windowEndMs: 0, rowCount: rows.length, bytes: Buffer.concat(parts) };
 }
 
 /** `name{a=1,b=2}` at a time, with a value. */
 export function testRow(series: string, timestamp: number, value: number): TestRow {
   const [, name = "", inside = ""] = /^([^{]*)(?:\{(.*)\})?$/.exec(series) ?? [];
-  const labels = inside === "" ? [] : inside.split(",").map((pair): [string, string] => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
+  const labels =
+    inside === "" ? [] : inside.split(",").map((pair): [string, string] => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
   return { labels: [["__name__", name], ...labels], timestamp, value };
 }
 

@@ -1,19 +1,21 @@
 // Plan: protobufjs with Prometheus' own message definitions decodes what the encoder wrote, for random rows of every size that
 // changes the width of a length; our decoder must read the same; value bits are compared as bytes, not as numbers.
 import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import protobuf from "protobufjs";
 import { compressSnappy, SnappyError, uncompressSnappy } from "#limpet/base/snappy.js";
 import { WriteRequestEncoder } from "#limpet/metric/remoteWrite.js";
 import { decodeWriteRequest, WriteRequestError } from "#limpet/metric/remoteWriteDecode.js";
 import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
-import fc from "fast-check";
-import protobuf from "protobufjs";
-import { blockOf, staleBytes, testRow, type TestRow } from "./blocks.js";
+import { blockOf, staleBytes, type TestRow, testRow } from "./blocks.js";
 
-const proto = protobuf.parse(`syntax = "proto3";
+const proto = protobuf
+  .parse(`syntax = "proto3";
 message WriteRequest { repeated TimeSeries timeseries = 1; }
 message TimeSeries { repeated Label labels = 1; repeated Sample samples = 2; }
 message Label { string name = 1; string value = 2; }
-message Sample { double value = 1; int64 timestamp = 2; }`).root.lookupType("WriteRequest");
+message Sample { double value = 1; int64 timestamp = 2; }`)
+  .root.lookupType("WriteRequest");
 
 interface OracleSeries {
   readonly labels: readonly { readonly name: string; readonly value: string }[];
@@ -48,7 +50,10 @@ const rowArbitrary: fc.Arbitrary<TestRow> = fc.record({
       { maxLength: 6, selector: ([name]) => name },
     )
     .map((labels): [string, string][] => [["__name__", "m"], ...labels.filter(([name]) => name !== "__name__")]),
-  timestamp: fc.oneof(fc.integer({ min: -(2 ** 40), max: 2 ** 42 }), fc.constantFrom(0, 1, 127, 128, 2 ** 31, 2 ** 32 - 1, 2 ** 32, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER)),
+  timestamp: fc.oneof(
+    fc.integer({ min: -(2 ** 40), max: 2 ** 42 }),
+    fc.constantFrom(0, 1, 127, 128, 2 ** 31, 2 ** 32 - 1, 2 ** 32, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER),
+  ),
   value: fc.double(),
 });
 
@@ -68,7 +73,11 @@ describe("remote write encoder", () => {
           value: series.samples[0]?.value,
         }));
         expect(theirs).toEqual(expected);
-        const ours = decodeWriteRequest(bytes).map((series) => ({ labels: series.labels, timestamp: series.samples[0]?.timestamp, value: series.samples[0]?.value }));
+        const ours = decodeWriteRequest(bytes).map((series) => ({
+          labels: series.labels,
+          timestamp: series.samples[0]?.timestamp,
+          value: series.samples[0]?.value,
+        }));
         expect(ours).toEqual(expected);
       }),
       { numRuns: 300 },
@@ -80,7 +89,7 @@ describe("remote write encoder", () => {
     const values = [staleBytes, payload, ...[-0, 0, Infinity, -Infinity, 5e-324].map((value) => new Uint8Array(new Float64Array([value]).buffer))];
     const bytes = Buffer.from(encode([blockOf(values.map((valueBytes, i) => ({ ...testRow("m", 1 + i, 0), valueBytes })))]));
     // The sample's last bytes: tag 09, value, tag 10, time (one byte).
-    values.forEach((value, i) => expect(bytes.includes(Buffer.from([0x09, ...value, 0x10, 1 + i]))).toBe(true));
+    for (const [i, value] of values.entries()) expect(bytes.includes(Buffer.from([0x09, ...value, 0x10, 1 + i]))).toBe(true);
     expect(decodeWriteRequest(bytes).map((series) => series.samples[0]?.stale)).toEqual([true, ...values.slice(1).map(() => false)]);
   });
 
@@ -132,10 +141,12 @@ describe("remote write decoder", () => {
 
 describe("snappy", () => {
   test("snappy: random bytes -> equal after a round trip", () => {
-    fc.assert(fc.property(fc.array(fc.constantFrom(1, 2, 3, 255), { maxLength: 3000 }), (values) => {
-      const bytes = Uint8Array.from(values);
-      expect(uncompressSnappy(compressSnappy(bytes), 3000)).toEqual(bytes);
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(1, 2, 3, 255), { maxLength: 3000 }), (values) => {
+        const bytes = Uint8Array.from(values);
+        expect(uncompressSnappy(compressSnappy(bytes), 3000)).toEqual(bytes);
+      }),
+    );
   });
 
   test("snappy: any bytes, cut or changed streams -> a result or SnappyError, and an end", () => {

@@ -4,6 +4,7 @@ import type { DropReason } from "#limpet/sink/sink.js";
 /** A block that was offered and is not settled. */
 export interface QueuedBlock {
   readonly id: number;
+  readonly rule: string;
   /** Emptied when settled, so that nothing that still points here keeps them alive. */
   bytes: Uint8Array;
   readonly offeredMs: number;

@@ -47,7 +47,10 @@ export class Complaints {
   refused(nowMs: number, rows: number, as: string, answer: Answer): void {
     const total = this.#tell(`refused ${as}`, nowMs, rows);
     if (total === 0) return;
-    const why = as === "bad_request" ? cure(answer) : "two senders may write the same series, or rows were sent once before: check that only one process runs this rule";
+    const why =
+      as === "bad_request"
+        ? cure(answer)
+        : "two senders may write the same series, or rows were sent once before: check that only one process runs this rule";
     this.#log("warn", `sink ${this.#name}: ${count(total)} rows refused (${as}), last: ${describe(answer)}; ${why}`);
   }
 
@@ -99,7 +102,8 @@ const reasons: Readonly<Record<string, string>> = {
 function cure(answer: Answer): string {
   if (answer.kind === "failed") return "check that the receiver runs and that the URL's host and port are right";
   if (answer.status === 401 || answer.status === 403) return "check the credentials in the sink's URL or headers";
-  if (answer.status === 404 || answer.status === 405) return "check the URL's path; Prometheus wants /api/v1/write and --web.enable-remote-write-receiver";
+  if (answer.status === 404 || answer.status === 405)
+    return "check the URL's path; Prometheus wants /api/v1/write and --web.enable-remote-write-receiver";
   if (answer.status >= 300 && answer.status < 400) return "redirects are not followed: give the URL they lead to";
   if (answer.status === 429) return "the receiver limits the rate: raise its limit or send it fewer series";
   return answer.status >= 500 ? "see the receiver's log" : "see the receiver's answer";

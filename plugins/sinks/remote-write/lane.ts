@@ -6,7 +6,7 @@
 //                                     └───────────────── cut (halves of a refused batch, first on top) ◀─────────┘
 import { Ring } from "#limpet/base/ring.js";
 import type { RowReader } from "#limpet/metric/rowBlock.js";
-import type { Batch, Part } from "./batch.js";
+import type { Batch, Part, QueuedBlock } from "./batch.js";
 
 export interface Lane {
   readonly index: number;
@@ -36,17 +36,25 @@ export function newLane(index: number): Lane {
   return { index, parts: new Ring(), cut: [], current: undefined, inFlight: false, failures: 0, retryAtMs: 0, demandedMs: 0 };
 }
 
-/** The next rows of the lane as a batch; undefined when it has none. */
+/**
+ * The next rows of the lane as a batch; undefined when it has none. Never two blocks of one rule, that is two windows of a series:
+ * when the answer is lost the batch comes again, and Prometheus takes a sample twice only if it is the newest of its series.
+ */
 export function takeBatch(lane: Lane, limits: BatchLimits): Batch | undefined {
   const piece = lane.cut.pop();
   if (piece !== undefined) return piece;
   const batch: Batch = { blocks: [], starts: [], budget: { left: limits.cutsMax } };
+  const rules = new Set<string>();
+  let last: QueuedBlock | undefined;
   let bytes = 0;
   for (;;) {
     const part = firstPart(lane);
     if (part === undefined) break;
     const rowBytes = part.rows[part.next + 1] ?? 0;
     if (batch.starts.length > 0 && (batch.starts.length >= limits.rowsMax || bytes + rowBytes > limits.bytesMax)) break;
+    if (part.block !== last && rules.has(part.block.rule)) break;
+    last = part.block;
+    rules.add(last.rule);
     batch.blocks.push(part.block);
     batch.starts.push(part.rows[part.next] ?? 0);
     bytes += rowBytes;

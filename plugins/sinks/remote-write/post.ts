@@ -31,7 +31,11 @@ export function post(target: Target, body: Uint8Array, headers: Readonly<Record<
     done(answer);
   };
   const send = target.url.protocol === "https:" ? https.request : http.request;
-  const request = send(target.url, { method: "POST", agent: target.agent, headers: { ...target.headers, ...headers, "content-length": body.length } });
+  const request = send(target.url, {
+    method: "POST",
+    agent: target.agent,
+    headers: { ...target.headers, ...headers, "content-length": body.length },
+  });
   const timer = setTimeout(() => {
     finish({ kind: "failed", reason: `no answer within ${target.timeoutMs / 1000} s` });
     request.destroy();
@@ -41,7 +45,12 @@ export function post(target: Target, body: Uint8Array, headers: Readonly<Record<
     const chunks: Buffer[] = [];
     let bytes = 0;
     const end = (): void =>
-      finish({ kind: "status", status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8", 0, bodyBytesMax), retryAfter: response.headers["retry-after"] });
+      finish({
+        kind: "status",
+        status: response.statusCode ?? 0,
+        body: Buffer.concat(chunks).toString("utf8", 0, bodyBytesMax),
+        retryAfter: response.headers["retry-after"],
+      });
     response.on("data", (chunk: Buffer) => {
       if (bytes < bodyBytesMax) chunks.push(chunk);
       bytes += chunk.length;

@@ -61,12 +61,19 @@ export class SinkQueue {
   readonly #blocks = new Map<number, QueuedBlock>();
   readonly #complaints: Complaints;
   #actions: QueueAction[] = [];
+  /** Of the step being taken. */
+  #nowMs = 0;
   #queueBytes = 0;
   #queueRows = 0;
   #closeMs: number | undefined;
   #closed = false;
   #wakeAtMs = Infinity;
-  readonly #total = { stored: 0, conflict: 0, unknown: 0, dropped: {} as Record<string, number> };
+  readonly #total: { stored: number; conflict: number; unknown: number; dropped: Record<string, number> } = {
+    stored: 0,
+    conflict: 0,
+    unknown: 0,
+    dropped: {},
+  };
 
   constructor(options: QueueOptions) {
     this.#options = options;
@@ -77,6 +84,7 @@ export class SinkQueue {
   /** What to do now, in this order. `nowMs` must not go back. */
   step(nowMs: number, event: QueueEvent): readonly QueueAction[] {
     this.#actions = [];
+    this.#nowMs = nowMs;
     // The timer is spent, also when it went off a little early.
     if (event.kind === "tick") this.#wakeAtMs = Infinity;
     if (event.kind === "offer") this.#offer(nowMs, event.id, event.block);
@@ -95,13 +103,22 @@ export class SinkQueue {
 
   stats(): SinkStats {
     const { stored, conflict, unknown, dropped } = this.#total;
-    return { stored, conflict, unknown, dropped: { ...dropped }, queueBytes: this.#queueBytes, queueBytesMax: this.#options.queueBytesMax, queueRows: this.#queueRows };
+    return {
+      stored,
+      conflict,
+      unknown,
+      dropped: { ...dropped },
+      queueBytes: this.#queueBytes,
+      queueBytesMax: this.#options.queueBytesMax,
+      queueRows: this.#queueRows,
+    };
   }
 
   #offer(nowMs: number, id: number, block: RowBlock): void {
     const { queueBytesMax } = this.#options;
     const queued: QueuedBlock = {
       id,
+      rule: block.rule,
       bytes: block.bytes,
       offeredMs: nowMs,
       cost: block.bytes.length + 8 * block.rowCount + blockCost,
@@ -167,7 +184,7 @@ export class SinkQueue {
     lane.inFlight = false;
     const verdict = judge(answer, nowMs);
     if (verdict.kind === "retry") {
-      this.#retryLater(nowMs, lane, batch, verdict.notBeforeMs, answer);
+      this.#retryLater(lane, batch, verdict.notBeforeMs, answer);
       return;
     }
     lane.current = undefined;
@@ -176,20 +193,25 @@ export class SinkQueue {
     lane.demandedMs = 0;
     this.#complaints.answered(nowMs);
     if (verdict.kind === "stored") this.#settleBatch(batch, verdict);
-    else this.#refused(nowMs, lane, batch, verdict, answer);
+    else this.#refused(lane, batch, verdict, answer);
   }
 
-  #retryLater(nowMs: number, lane: Lane, batch: Batch, notBeforeMs: number, answer: Answer): void {
+  #retryLater(lane: Lane, batch: Batch, notBeforeMs: number, answer: Answer): void {
+    const nowMs = this.#nowMs;
     const limits = this.#closeMs === undefined ? backoff : backoffClosing;
     lane.failures++;
     lane.demandedMs = notBeforeMs;
     lane.retryAtMs = Math.max(notBeforeMs, nowMs + backoffMs(lane.failures, limits, this.#options.random()));
     for (const [block, count] of removeRows(batch, (block) => block.dead !== undefined)) this.#dropRows(nowMs, block, count, block.dead ?? "stop");
     if (batch.starts.length === 0) lane.current = undefined;
-    this.#complaints.failing(nowMs, answer, lane.retryAtMs - nowMs, { rows: this.#queueRows, bytes: this.#queueBytes, bytesMax: this.#options.queueBytesMax });
+    this.#complaints.failing(nowMs, answer, lane.retryAtMs - nowMs, {
+      rows: this.#queueRows,
+      bytes: this.#queueBytes,
+      bytesMax: this.#options.queueBytesMax,
+    });
   }
 
-  #refused(nowMs: number, lane: Lane, batch: Batch, verdict: Extract<Verdict, { kind: "refused" }>, answer: Answer): void {
+  #refused(lane: Lane, batch: Batch, verdict: Extract<Verdict, { kind: "refused" }>, answer: Answer): void {
     const several = batch.starts.length > 1;
     if (several && verdict.perRow && batch.budget.left >= 2) {
       batch.budget.left -= 2;
@@ -200,7 +222,7 @@ export class SinkQueue {
     // Of several rows in one refused request nobody knows which was the bad one.
     const as = several && verdict.perRow && verdict.as === "conflict" ? "unknown" : verdict.as;
     this.#settleBatch(batch, as === "bad_request" ? { kind: "dropped", reason: as } : { kind: as });
-    this.#complaints.refused(nowMs, batch.starts.length, as, answer);
+    this.#complaints.refused(this.#nowMs, batch.starts.length, as, answer);
   }
 
   #expire(nowMs: number): void {
@@ -220,6 +242,7 @@ export class SinkQueue {
       if (part !== undefined) {
         count += (part.rows.length - part.next) / 2;
         part.rows = new Uint32Array(0);
+        part.next = 0;
         firstPart(lane);
       }
       for (const piece of lane.cut) count += removeRows(piece, (other) => other === block).get(block) ?? 0;

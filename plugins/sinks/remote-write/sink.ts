@@ -3,11 +3,22 @@
 import { compressSnappy } from "#limpet/base/snappy.js";
 import { WriteRequestEncoder } from "#limpet/metric/remoteWrite.js";
 import type { RowBlock } from "#limpet/metric/rowBlock.js";
-import { type BlockOutcome, maxAgeMsDefault, queueBytesMaxDefault, type Sink, type SinkOptions, type SinkPlugin, type SinkStats, SinkUrlError } from "#limpet/sink/sink.js";
+import {
+  type BlockOutcome,
+  maxAgeMsDefault,
+  queueBytesMaxDefault,
+  type Sink,
+  type SinkOptions,
+  type SinkPlugin,
+  type SinkStats,
+  SinkUrlError,
+} from "#limpet/sink/sink.js";
 import { newAgent, post, type Target } from "./post.js";
 import { type QueueAction, type QueueEvent, SinkQueue } from "./queue.js";
 
 const lanes = 4;
+/** Longer ones go off at once; a tick too early does no harm. */
+const timerMsMax = 2 ** 31 - 1;
 const batch = { rowsMax: 2000, bytesMax: 1024 * 1024, cutsMax: 64 };
 
 export const sink: SinkPlugin = { schemes: ["http", "https"], form: "http(s)://HOST:PORT/api/v1/write", open };
@@ -22,8 +33,7 @@ function open(text: string, options: SinkOptions): Sink {
     ...options.headers,
   };
   if (url.username !== "" || url.password !== "") {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-    headers["authorization"] = `Basic ${Buffer.from(credentials).toString("base64")}`;
+    headers["authorization"] = `Basic ${Buffer.from(`${decode(url.username)}:${decode(url.password)}`).toString("base64")}`;
     url.username = "";
     url.password = "";
   }
@@ -38,6 +48,11 @@ function parseUrl(text: string): URL {
     throw new SinkUrlError(`--sink "${shown}" has no path; give the full one, for Prometheus ${url.protocol}//${url.host}/api/v1/write`);
   }
   return url;
+}
+
+/** A % that starts no escape stands for itself. */
+function decode(text: string): string {
+  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString());
 }
 
 class RemoteWriteSink implements Sink {
@@ -106,7 +121,8 @@ class RemoteWriteSink implements Sink {
       }
       case "wake":
         clearTimeout(this.#timer);
-        if (action.atMs !== Infinity) this.#timer = setTimeout(() => this.#step({ kind: "tick" }), Math.max(0, action.atMs - now()));
+        if (action.atMs !== Infinity)
+          this.#timer = setTimeout(() => this.#step({ kind: "tick" }), Math.min(timerMsMax, Math.max(0, action.atMs - now())));
         return;
       case "log":
         return this.#log(action.level, action.message);

@@ -2,7 +2,6 @@
 // does it read this?", and for checks from outside. Constant memory: the stream's line bound plus one chunk of output.
 
 import { Buffer, isUtf8 } from "node:buffer";
-import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { type Command, Option } from "commander";
 import type { FieldValue, Point } from "../../metric/lineDecoder.js";
@@ -51,7 +50,7 @@ export async function parse(input: Readable, output: Writable, precision: Precis
   const hand = async (): Promise<void> => {
     const piece = text;
     text = "";
-    if (piece !== "" && !gone && !output.write(piece)) await Promise.race([once(output, "drain"), once(output, "close")]).catch(() => undefined);
+    if (piece !== "" && !gone && !output.write(piece)) await drained(output);
   };
   for await (const chunk of input) {
     // A stream without an encoding gives Buffers.
@@ -64,6 +63,17 @@ export async function parse(input: Readable, output: Writable, precision: Precis
   }
   stream.end();
   await hand();
+}
+
+// Resolves when output takes more, or never will. Both listeners go together: a race of two once() would leave one behind each time.
+function drained(output: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      output.off("drain", done).off("close", done);
+      resolve();
+    };
+    output.on("drain", done).on("close", done);
+  });
 }
 
 /** A point as CONTRACT `parse` fixes it, or the error when its time does not fit int64 nanoseconds. */
@@ -92,9 +102,9 @@ function keyJson(bytes: Uint8Array): string {
 
 function valueJson(value: FieldValue): string {
   switch (value.kind) {
-    // JSON.stringify writes -0 as 0; `-0` is JSON too, and reads back as it was.
+    // Shortest digits that read back as the same double, except the sign of zero, which JSON.stringify does not write.
     case "float":
-      return Object.is(value.value, -0) ? "-0" : JSON.stringify(value.value);
+      return JSON.stringify(value.value);
     case "bool":
       return String(value.value);
     case "string":

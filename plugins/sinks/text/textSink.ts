@@ -1,0 +1,163 @@
+// Blocks as lines of text to one place, in the order offered: the queue and the loop that `file:` and `stdout:` share.
+//
+//   offer ──▶ queue (oldest first, at most queueBytesMax) ──▶ one block at a time, in pieces ──▶ output.write(), awaited
+//
+// Awaiting each write is the back-pressure: while the reader of a pipe sleeps, blocks wait here, and past the bound the oldest
+// are dropped{queue_full}. A write that fails drops the rest of its block{io}; the next block is tried all the same.
+import { isNativeError } from "node:util/types";
+import { Ring } from "#limpet/base/ring.js";
+import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
+import { formatRow } from "#limpet/metric/rowText.js";
+import {
+  type BlockOutcome,
+  type DropReason,
+  queueBytesMaxDefault,
+  type Sink,
+  type SinkLog,
+  type SinkOptions,
+  type SinkStats,
+} from "#limpet/sink/sink.js";
+
+export interface TextOutput {
+  /** Resolves when the text is written, and takes no other meanwhile. After a rejection nothing of it may remain that is not a whole line. */
+  write(text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface QueuedBlock {
+  readonly block: RowBlock;
+  readonly cost: number;
+  readonly done: (outcome: BlockOutcome) => void;
+}
+
+const blockCost = 256;
+const textBytesPerWrite = 128 * 1024;
+const warnEveryMs = 30_000;
+
+export class TextSink implements Sink {
+  readonly name: string;
+  readonly #output: TextOutput;
+  readonly #log: SinkLog;
+  readonly #queueBytesMax: number;
+  readonly #queue = new Ring<QueuedBlock>();
+  /** The block being written, and how many of its rows are. */
+  #current: QueuedBlock | undefined;
+  #currentStored = 0;
+  #queueBytes = 0;
+  #queueRows = 0;
+  #loop: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #nextWarnMs = 0;
+  readonly #total: { stored: number; dropped: Record<string, number> } = { stored: 0, dropped: {} };
+
+  constructor(name: string, output: TextOutput, options: SinkOptions) {
+    this.name = name;
+    this.#output = output;
+    this.#log = options.log;
+    this.#queueBytesMax = options.queueBytesMax ?? queueBytesMaxDefault;
+  }
+
+  offer(block: RowBlock, done: (outcome: BlockOutcome) => void): void {
+    const queued = { block, cost: block.bytes.length + blockCost, done };
+    this.#queueBytes += queued.cost;
+    this.#queueRows += block.rowCount;
+    if (this.#closing !== undefined) return this.#settle(queued, 0, "stop");
+    while (this.#queueBytes > this.#queueBytesMax) {
+      const oldest = this.#queue.take();
+      if (oldest === undefined) return this.#drop(queued, 0, "queue_full", "what reads it is too slow");
+      this.#drop(oldest, 0, "queue_full", "what reads it is too slow");
+    }
+    this.#queue.add(queued);
+    this.#loop ??= this.#writeAll();
+  }
+
+  close(deadlineMs: number): Promise<void> {
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  stats(): SinkStats {
+    const { stored, dropped } = this.#total;
+    return {
+      stored,
+      conflict: 0,
+      unknown: 0,
+      dropped: { ...dropped },
+      queueBytes: this.#queueBytes,
+      queueBytesMax: this.#queueBytesMax,
+      queueRows: this.#queueRows,
+    };
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)));
+    await Promise.race([this.#loop, deadline]);
+    clearTimeout(timer);
+    if (this.#current !== undefined) this.#drop(this.#current, this.#currentStored, "stop", "it did not take them in time");
+    this.#current = undefined;
+    for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take())
+      this.#drop(queued, 0, "stop", "it did not take them in time");
+    await this.#output.close();
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take()) {
+      this.#current = queued;
+      this.#currentStored = 0;
+      let failure: string | undefined;
+      try {
+        await this.#writeBlock(queued);
+      } catch (error) {
+        // Whatever a disk or pipe may answer: the rows are lost and counted, the next block is tried.
+        failure = isNativeError(error) ? error.message : String(error);
+      }
+      // close() was faster and has settled it.
+      if (this.#current !== queued) return;
+      this.#current = undefined;
+      if (failure === undefined) this.#settle(queued, queued.block.rowCount, "io");
+      else this.#drop(queued, this.#currentStored, "io", failure);
+    }
+    this.#loop = undefined;
+  }
+
+  async #writeBlock(queued: QueuedBlock): Promise<void> {
+    const reader = new RowReader(queued.block.bytes);
+    let text = "";
+    let rows = 0;
+    while (reader.next()) {
+      text += `${formatRow(reader.row(), "json")}\n`;
+      rows++;
+      if (text.length < textBytesPerWrite) continue;
+      await this.#output.write(text);
+      if (this.#current !== queued) return;
+      this.#currentStored += rows;
+      text = "";
+      rows = 0;
+    }
+    if (text !== "") await this.#output.write(text);
+  }
+
+  /** As #settle, and says so. */
+  #drop(queued: QueuedBlock, stored: number, reason: DropReason, why: string): void {
+    this.#settle(queued, stored, reason);
+    const nowMs = performance.now();
+    if (nowMs < this.#nextWarnMs) return;
+    this.#nextWarnMs = nowMs + warnEveryMs;
+    this.#log(
+      "warn",
+      `sink ${this.name}: ${queued.block.rowCount - stored} rows dropped (${reason}): ${why}; limpet_sink_rows_total counts all of them`,
+    );
+  }
+
+  /** `stored` of the block's rows are written, the others dropped for `reason`. */
+  #settle(queued: QueuedBlock, stored: number, reason: DropReason): void {
+    const lost = queued.block.rowCount - stored;
+    this.#queueBytes -= queued.cost;
+    this.#queueRows -= queued.block.rowCount;
+    this.#total.stored += stored;
+    if (lost > 0) this.#total.dropped[reason] = (this.#total.dropped[reason] ?? 0) + lost;
+    // Not inside offer(): its caller may be in the middle of something.
+    queueMicrotask(() => queued.done({ stored, conflict: 0, unknown: 0, dropped: lost > 0 ? { [reason]: lost } : {} }));
+  }
+}
