@@ -121,13 +121,14 @@ function buildHost(index: number): Host {
 function podKeys(service: Service, host: Host, pod: string): PodKeys {
   const middle = `pod=${pod},region=${host.region},service=${service.name}`;
   return {
-    requests: ROUTES.map(({ method, status }) =>
-      Buffer.from(`http_requests,host=${host.name},method=${method},${middle},status=${status} count=`),
-    ),
+    requests: ROUTES.map(({ method, status }) => Buffer.from(`http_requests,host=${host.name},method=${method},${middle},status=${status} count=`)),
     durations: METHODS.map((method) => Buffer.from(`http,host=${host.name},method=${method},${middle} duration_ms=`)),
     pod: Buffer.from(`pod,host=${host.name},${middle} cpu_cores=`),
     runtime: Buffer.from(`runtime,host=${host.name},${middle} heap_bytes=`),
-    queue: service.queue === undefined ? undefined : Buffer.from(`queue,host=${host.name},pod=${pod},queue=${service.queue},region=${host.region},service=${service.name} depth=`),
+    queue:
+      service.queue === undefined
+        ? undefined
+        : Buffer.from(`queue,host=${host.name},pod=${pod},queue=${service.queue},region=${host.region},service=${service.name} depth=`),
   };
 }
 

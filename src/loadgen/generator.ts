@@ -68,7 +68,8 @@ export function createGenerator(seed: number, podCount: number): LoadGenerator {
       writeHost(writer, host, rng, end);
       let lines = LINES_PER_HOST;
       for (const pod of host.pods) {
-        const inIncident = incident !== undefined && nowMs < incident.untilMs && incident.region === host.region && incident.service === pod.service.name;
+        const inIncident =
+          incident !== undefined && nowMs < incident.untilMs && incident.region === host.region && incident.service === pod.service.name;
         lines += writePod(writer, pod, { rng, nowMs, end, wave, inIncident });
       }
       return lines;
@@ -144,7 +145,8 @@ function writePod(writer: LineWriter, pod: Pod, context: PodContext): number {
   const elapsedMs = pod.writtenMs === 0 ? 1000 : Math.max(0, nowMs - pod.writtenMs);
   pod.writtenMs = nowMs;
   const requests = (pod.service.requestsPerSecond * context.wave * elapsedMs) / 1000;
-  for (let route = 0; route < ROUTES.length; route++) writeCounter(writer, pod, route, requests, context);
+  const counting = { ...context, requests };
+  for (let route = 0; route < ROUTES.length; route++) writeCounter(writer, pod, route, counting);
 
   for (const key of pod.keys.durations) {
     const median = pod.service.durationMs * (inIncident ? 8 : 1);
@@ -177,11 +179,11 @@ function writePod(writer: LineWriter, pod: Pod, context: PodContext): number {
   return podLines(pod);
 }
 
-function writeCounter(writer: LineWriter, pod: Pod, route: number, requests: number, context: PodContext): void {
+function writeCounter(writer: LineWriter, pod: Pod, route: number, context: PodContext & { readonly requests: number }): void {
   const { share = 0, status = "" } = ROUTES[route] ?? {};
   const key = pod.keys.requests[route];
   if (key === undefined) throw new Error("a pod has one key per route");
-  const expected = requests * share * (status === "500" && context.inIncident ? 60 : 1);
+  const expected = context.requests * share * (status === "500" && context.inIncident ? 60 : 1);
   // The fraction is a probability, so that rare statuses keep their mean.
   const count = (pod.counts[route] ?? 0) + Math.floor(expected + context.rng.next());
   pod.counts[route] = count;

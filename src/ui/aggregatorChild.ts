@@ -44,7 +44,18 @@ export async function startAggregator(options: AggregatorOptions): Promise<Aggre
   const base = `http://127.0.0.1:${String(options.port)}`;
   const child = execa(
     program,
-    [...first, "aggregate", "--mode", "output", "--rules", options.rulesFile, "--sink", options.sink, "--listen", `127.0.0.1:${String(options.port)}`],
+    [
+      ...first,
+      "aggregate",
+      "--mode",
+      "output",
+      "--rules",
+      options.rulesFile,
+      "--sink",
+      options.sink,
+      "--listen",
+      `127.0.0.1:${String(options.port)}`,
+    ],
     { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false, env: { LIMPET_LEDGER: "json" } },
   );
   // A child that is gone closes its stdin; that it is gone is told by `ended`.

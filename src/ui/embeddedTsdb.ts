@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createReceiver } from "../http/remoteWriteReceiver.js";
-import { createShowcase } from "./showcase.js";
 import type { Aggregate } from "./screen.js";
+import { createShowcase } from "./showcase.js";
 
 export interface EmbeddedTsdb {
   /** What the aggregator's --sink is set to. */

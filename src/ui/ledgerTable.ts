@@ -1,6 +1,6 @@
 // The ledger as people read it at the end of `limpet up`: each equation with its numbers, a mark, and one closing line.
 import { type AggregatorLedger, type Equation, equationsOf, isClosed, type Witness } from "./ledger.js";
-import { columns, createPainter, formatClock, formatCount, formatReasons, padEnd, type Painter, padStart, span } from "./text.js";
+import { columns, createPainter, formatClock, formatCount, formatReasons, type Painter, padEnd, padStart, span } from "./text.js";
 
 export interface LedgerFacts {
   readonly ledger: AggregatorLedger;
@@ -23,13 +23,15 @@ export function renderLedger({ ledger, witness, seriesOut }: LedgerFacts, { widt
   const body = equations.flatMap((equation) => equationLines(equation, { nameWidth, countWidth, width, paint }));
   const closed = equations.every(isClosed);
   return [
-    `${paint(span("ledger", "accent"))}${paint(span(` of ${formatClock(witness.seconds)}`, "dim"))}`,
+    `${paint(span("ledger", "accent"))}${paint(span(` after ${formatClock(witness.seconds)}`, "dim"))}`,
     "",
     ...body,
     "",
     ...reasons(ledger, paint),
     summary(ledger, seriesOut, paint),
-    closed ? paint(span("It closes: every line, sample and row is accounted for.", "good")) : paint(span("It does not close: the equations marked ✗ do not add up.", "bad")),
+    closed
+      ? paint(span("It closes: every line, sample and row is accounted for.", "good"))
+      : paint(span("It does not close: the equations marked ✗ do not add up.", "bad")),
   ];
 }
 
@@ -65,14 +67,15 @@ function reasons(ledger: AggregatorLedger, paint: Painter): string[] {
     ["pairs ignored", formatReasons(ledger.pairs_ignored)],
     ["pairs dropped", formatReasons(ledger.pairs_dropped)],
     ["lines invalid", ledger.lines_invalid > 0 ? formatCount(ledger.lines_invalid) : ""],
+    ["windows flushed", formatCount(ledger.windows_flushed)],
   ];
   return named.filter(([, text]) => text !== "").map(([name, text]) => `${paint(span(`${name}: `, "dim"))}${text}`);
 }
 
 function summary(ledger: AggregatorLedger, seriesOut: number | undefined, paint: Painter): string {
-  const windows = `${formatCount(ledger.windows_flushed)} windows flushed`;
-  if (seriesOut === undefined || seriesOut === 0) return `${formatCount(ledger.series)} series in, ${windows}`;
+  const seriesIn = `${formatCount(ledger.series)} series in`;
+  if (seriesOut === undefined || seriesOut === 0) return seriesIn;
   const factor = ledger.series / seriesOut;
-  const fewer = factor > 1 ? paint(span(` (${factor < 10 ? factor.toFixed(1) : formatCount(factor)}x fewer)`, "good")) : "";
-  return `${formatCount(ledger.series)} series in, ${formatCount(seriesOut)} series out${fewer}, ${windows}`;
+  const fewer = factor > 1 ? paint(span(`  ${factor < 10 ? factor.toFixed(1) : formatCount(factor)}x fewer`, "good")) : "";
+  return `${seriesIn}  →  ${formatCount(seriesOut)} series out${fewer}`;
 }

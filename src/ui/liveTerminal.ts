@@ -13,6 +13,7 @@ const WRAP_ON = `${ESC}?7h`;
 const SYNC_BEGIN = `${ESC}?2026h`;
 const SYNC_END = `${ESC}?2026l`;
 const ERASE_LINE_END = `${ESC}K`;
+const CLEAR_SCREEN = `${ESC}H${ESC}J`;
 const ERASE_BELOW = `${ESC}J`;
 
 /** The part of process.stdout that is needed. */
@@ -23,6 +24,8 @@ export interface TerminalStream {
 export interface LiveTerminal {
   /** Replaces the last frame. Lines must fit the terminal; the caller asks for its size each time. */
   draw(lines: readonly string[]): void;
+  /** The terminal changed its size and may have re-wrapped the last frame: the next one starts on a clear screen. */
+  resized(): void;
   /** Erases the last frame and gives the cursor back. Drawing afterwards does nothing. */
   close(): void;
 }
@@ -48,6 +51,10 @@ export function openLiveTerminal(out: TerminalStream, onExit: (restore: () => vo
       const body = lines.map((line) => line + ERASE_LINE_END).join("\r\n");
       out.write(`${SYNC_BEGIN}${toTop()}${body}${ERASE_BELOW}${SYNC_END}`);
       drawn = lines.length;
+    },
+    resized() {
+      if (open) out.write(CLEAR_SCREEN);
+      drawn = 0;
     },
     close,
   };

@@ -36,7 +36,8 @@ export function createMeter(startMs: number): Meter {
       history.push((point.lines - last.lines) / seconds);
       if (history.length > HISTORY_SECONDS) history.shift();
       samplesPerSecond = (point.samples - last.samples) / seconds;
-      cpuPercent = point.cpuSeconds === undefined || last.cpuSeconds === undefined ? undefined : (100 * (point.cpuSeconds - last.cpuSeconds)) / seconds;
+      cpuPercent =
+        point.cpuSeconds === undefined || last.cpuSeconds === undefined ? undefined : (100 * (point.cpuSeconds - last.cpuSeconds)) / seconds;
       last = point;
     },
     linesPerSecond: () => history,

@@ -8,7 +8,7 @@
 //   29,871 series in  →  312 series out     95x fewer
 //
 //   samples  31,204/s    rows stored 3,120    windows flushed 41
-//   aggregator CPU 12 %  memory 143 MiB       load from 2,060 pods
+//   aggregator CPU 12 %  memory 143 MiB       load from pods 2,062
 //
 //   newest aggregates                                              value    age
 //   ... as many as there is room for
@@ -17,7 +17,22 @@
 //   Ctrl-C ends and prints the ledger
 //
 // A low screen loses the blank lines first, then aggregates. No line is ever wider or the whole ever higher than asked.
-import { cell, columns, createPainter, formatBytes, formatClock, formatCount, formatReasons, formatValue, padStart, renderLine, type Span, span, sparkline, spread } from "./text.js";
+import {
+  cell,
+  columns,
+  createPainter,
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatReasons,
+  formatValue,
+  padStart,
+  renderLine,
+  type Span,
+  span,
+  sparkline,
+  spread,
+} from "./text.js";
 
 export interface Aggregate {
   readonly name: string;
@@ -67,7 +82,10 @@ const ROOMY_HEIGHT = 20;
 const WIDTH_MAX = 120;
 const VALUE_WIDTH = 13;
 const AGE_WIDTH = 7;
+/** The end of a name says more than its start: it is cut from the left. */
+const NAME_WIDTH_MIN = 14;
 const SPARKLINE_SECONDS = 30;
+const SHORT_NAMES_WIDTH = 76;
 
 /** At most `height` lines of at most `width` columns. */
 export function renderScreen(model: ScreenModel, { width: screenWidth, height, color }: ScreenSize): string[] {
@@ -98,7 +116,11 @@ export function renderScreen(model: ScreenModel, { width: screenWidth, height, c
 function title(model: ScreenModel, width: number): Span[] {
   const { phase, elapsedSeconds, durationSeconds } = model;
   const clock = durationSeconds === undefined ? formatClock(elapsedSeconds) : `${formatClock(elapsedSeconds)} of ${formatClock(durationSeconds)}`;
-  const what = { starting: "starting the aggregator", running: "one aggregator, generated load", stopping: "stopping: the aggregator finishes what it has" }[phase];
+  const what = {
+    starting: "starting the aggregator",
+    running: "one aggregator, generated load",
+    stopping: "stopping: the aggregator finishes what it has",
+  }[phase];
   return spread([span("limpet up", "accent"), span(`  ${what}`, "dim")], [span(clock, "dim")], width);
 }
 
@@ -127,24 +149,25 @@ function reduction(factor: number): Span[] {
 
 function statistics(model: ScreenModel, width: number): Span[][] {
   const unknown = "…";
+  const short = width < SHORT_NAMES_WIDTH;
   const rows: (readonly (readonly [string, string])[])[] = [
     [
-      ["samples in", `${formatCount(model.samplesPerSecond)}/s`],
-      ["rows stored", formatCount(model.rowsStored)],
-      ["windows flushed", formatCount(model.windowsFlushed)],
+      [short ? "samples" : "samples in", `${formatCount(model.samplesPerSecond)}/s`],
+      [short ? "rows" : "rows stored", formatCount(model.rowsStored)],
+      [short ? "windows" : "windows flushed", formatCount(model.windowsFlushed)],
     ],
     [
-      ["aggregator CPU", model.cpuPercent === undefined ? unknown : `${model.cpuPercent.toFixed(0)} %`],
+      [short ? "CPU" : "aggregator CPU", model.cpuPercent === undefined ? unknown : `${model.cpuPercent.toFixed(0)} %`],
       ["memory", model.rssBytes === undefined ? unknown : formatBytes(model.rssBytes)],
-      ["pods", formatCount(model.podCount)],
+      [short ? "pods" : "load from pods", formatCount(model.podCount)],
     ],
   ];
   const cellWidth = Math.min(30, Math.floor(width / 3));
-  return rows.map((row) => row.flatMap(([name, value]) => cell([span(`${name} `, "dim"), span(value)], cellWidth)));
+  return rows.map((row) => row.flatMap(([name, value]) => [...cell([span(`${name} `, "dim"), span(value)], cellWidth - 1), span(" ")]));
 }
 
 function aggregateTable(model: ScreenModel, width: number, height: number): Span[][] {
-  const shown = model.aggregates.slice(0, Math.max(0, height - 1));
+  const shown = byName(model.aggregates.slice(0, Math.max(0, height - 1)));
   if (shown.length === 0) return [];
   const nameWidth = width - VALUE_WIDTH - AGE_WIDTH;
   // Label names are the first to go, on all rows alike.
@@ -153,10 +176,17 @@ function aggregateTable(model: ScreenModel, width: number, height: number): Span
   return [header, ...shown.map((aggregate) => aggregateRow(aggregate, nameWidth, full))];
 }
 
+/** Rows of one name stand together, names in the order of their first row. */
+function byName(aggregates: readonly Aggregate[]): Aggregate[] {
+  const names = [...new Set(aggregates.map(({ name }) => name))];
+  return names.flatMap((name) => aggregates.filter((aggregate) => aggregate.name === name));
+}
+
 function aggregateRow({ name, labels, value, ageSeconds }: Aggregate, nameWidth: number, full: boolean): Span[] {
   const text = labels.map(([key, label]) => (full ? `${key}=${label}` : label)).join(" ");
+  const room = Math.max(NAME_WIDTH_MIN, nameWidth - columns(text) - 3);
   return [
-    ...cell([span(name), span(`  ${text}`, "dim")], nameWidth),
+    ...cell([span(columns(name) > room ? `…${name.slice(1 - room)}` : name), span(`  ${text}`, "dim")], nameWidth),
     span(padStart(formatValue(value), VALUE_WIDTH), "strong"),
     span(padStart(`${String(Math.max(0, Math.round(ageSeconds)))} s`, AGE_WIDTH), "dim"),
   ];
@@ -166,7 +196,12 @@ function losses(model: ScreenModel): Span[][] {
   const ignored = formatReasons(model.ignored);
   const dropped = formatReasons({ ...model.dropped, ...(model.linesInvalid > 0 ? { "invalid lines": model.linesInvalid } : {}) });
   const lines: Span[][] = [
-    [span("dropped ", "dim"), dropped === "" ? span("nothing", "good") : span(dropped, "bad"), span("   ignored ", "dim"), span(ignored === "" ? "nothing" : ignored, ignored === "" ? "good" : "plain")],
+    [
+      span("dropped ", "dim"),
+      dropped === "" ? span("nothing", "good") : span(dropped, "bad"),
+      span("   ignored ", "dim"),
+      span(ignored === "" ? "nothing" : ignored, ignored === "" ? "good" : "plain"),
+    ],
   ];
   if (model.warning !== undefined) lines.push([span(model.warning, "warn")]);
   return lines;

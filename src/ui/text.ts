@@ -32,16 +32,16 @@ export function createPainter(color: boolean): Painter {
 
 /** The spans in one line of at most `width` columns; what does not fit ends in `…`. */
 export function renderLine(spans: readonly Span[], width: number, paint: Painter): string {
-  return fit(spans, width).map(paint).join("");
+  return fitTo(spans, width).map(paint).join("");
 }
 
 /** The spans cut to `width` columns, the last one `…` when something is missing. */
-export function fit(spans: readonly Span[], width: number): Span[] {
+export function fitTo(spans: readonly Span[], width: number): Span[] {
   if (widthOf(spans) <= width) return [...spans];
   const shown: Span[] = [];
   let left = width - 1;
   for (const { text, tone } of spans) {
-    const characters = [...text];
+    const characters = Array.from(text);
     shown.push(span(characters.slice(0, Math.max(0, left)).join(""), tone));
     left -= characters.length;
     if (left < 0) break;
@@ -51,7 +51,7 @@ export function fit(spans: readonly Span[], width: number): Span[] {
 
 /** The spans cut or padded with blanks to exactly `width` columns. */
 export function cell(spans: readonly Span[], width: number): Span[] {
-  const shown = fit(spans, width);
+  const shown = fitTo(spans, width);
   return [...shown, span(" ".repeat(Math.max(0, width - widthOf(shown))))];
 }
 
@@ -66,7 +66,7 @@ export function spread(left: readonly Span[], right: readonly Span[], width: num
 }
 
 export function columns(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 export function padEnd(text: string, width: number): string {

@@ -10,6 +10,8 @@ export interface ViewStream {
   readonly columns?: number;
   readonly rows?: number;
   write(text: string): unknown;
+  on(event: "resize", listener: () => void): unknown;
+  off(event: "resize", listener: () => void): unknown;
 }
 
 export interface ViewStreams {
@@ -36,6 +38,8 @@ export function openView({ out, err, color }: ViewStreams, json: boolean): View 
   const live = out.isTTY === true && !json ? openLiveTerminal(out) : undefined;
   const plain = json ? err : out;
   let nextPlainSeconds = 1;
+  const onResize = (): void => live?.resized();
+  out.on("resize", onResize);
   return {
     show(model) {
       if (live !== undefined) {
@@ -46,10 +50,13 @@ export function openView({ out, err, color }: ViewStreams, json: boolean): View 
         plain.write(`${plainLine(model)}\n`);
       }
     },
-    note: (text) => err.write(`aggregator: ${text}\n`),
+    note: (text) => err.write(`${text}\n`),
     result: (text) => out.write(text),
     size: () => ({ width: out.columns ?? 100, color: color && out.isTTY === true }),
-    close: () => live?.close(),
+    close: () => {
+      out.off("resize", onResize);
+      live?.close();
+    },
   };
 }
 

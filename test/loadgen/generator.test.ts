@@ -82,7 +82,11 @@ describe("generator", () => {
     expect(written.length).toBe(lines);
     for (const line of written) {
       expect(line).toMatch(LINE);
-      const keys = line.slice(0, line.indexOf(" ")).split(",").slice(1).map((tag) => tag.slice(0, tag.indexOf("=")));
+      const keys = line
+        .slice(0, line.indexOf(" "))
+        .split(",")
+        .slice(1)
+        .map((tag) => tag.slice(0, tag.indexOf("=")));
       expect(keys).toEqual([...new Set(keys)].sort());
     }
     expect(written.some((line) => line.includes('version="'))).toBe(true);

@@ -1,11 +1,12 @@
-// Stands in for `limpet aggregate` where a test needs one that misbehaves: counts lines, answers status, writes one row per
-// line kind by remote write, prints the ledger. FAKE says how it fails:
-//   crash: exits 3 after its first input   config: exits 2 at once   hang: never ends   mute: no ledger   lossy: loses a line
+// Stands in for `limpet aggregate` where a test needs one that misbehaves: counts lines, answers status, writes a few rows
+// by remote write every second, prints the ledger. Its first argument says how it fails:
+//   crash: exits 3 after its first input   config: exits 2 at once   hang: never ends   mute: no ledger   lossy: loses a line   good: does not
 import { createServer } from "node:http";
 import { compress } from "snappyjs";
 
-const mode = process.env.FAKE ?? "good";
+const mode = process.argv[2];
 const option = (name) => process.argv[process.argv.indexOf(name) + 1];
+process.stderr.write(`W! pid ${process.pid}\n`);
 if (mode === "config") {
   process.stderr.write("E! rules.yaml:3:1: unknown key intervall; use interval\n");
   process.exit(2);
@@ -67,7 +68,18 @@ async function flush() {
   for (const name of ["service:http_requests_count:total", "service:http_requests_count:rate_sum", "service:http_duration_ms:quantiles"]) {
     for (const region of ["ap-south-1", "eu-west-1", "us-east-1"]) {
       for (const status of ["200", "404", "500"]) {
-        series.push(seriesOf([["__name__", name], ["region", region], ["service", "auth"], ["status", status]], lines / 7, timestamp));
+        series.push(
+          seriesOf(
+            [
+              ["__name__", name],
+              ["region", region],
+              ["service", "auth"],
+              ["status", status],
+            ],
+            lines / 7,
+            timestamp,
+          ),
+        );
       }
     }
   }

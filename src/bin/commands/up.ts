@@ -11,6 +11,8 @@ import { runUp, UpError } from "../../ui/upRun.js";
 
 const RATE_DEFAULT = 20_000;
 const RATE_MAX = 1_000_000;
+/** An aggregator needs under 4 s; the rest is for a loaded machine. */
+const STOP_DEADLINE_MS = 15_000;
 
 interface UpFlags {
   readonly rules: string;
@@ -52,6 +54,7 @@ async function run(flags: UpFlags, command: Command): Promise<void> {
       sink: flags.sink,
       portBase: flags.portBase,
       json: flags.json === true,
+      stopDeadlineMs: STOP_DEADLINE_MS,
       command: [process.execPath, fileURLToPath(new URL("../limpet.js", import.meta.url))],
       streams: { out: process.stdout, err: process.stderr, color: pc.isColorSupported && process.env["TERM"] !== "dumb" },
     });
@@ -70,13 +73,14 @@ function shortPath(file: string): string {
 
 function rateOf(text: string): number {
   const rate = Number(text);
-  if (!Number.isInteger(rate) || rate < 1 || rate > RATE_MAX) throw new InvalidArgumentError(`Use a whole number from 1 to ${String(RATE_MAX)}, such as 20000.`);
+  if (!Number.isInteger(rate) || rate < 1 || rate > RATE_MAX)
+    throw new InvalidArgumentError(`Use a whole number from 1 to ${String(RATE_MAX)}, such as 20000.`);
   return rate;
 }
 
 function durationOf(text: string): number {
   const duration = parseDuration(text);
-  if (!duration.ok) throw new InvalidArgumentError(`It ${duration.error}.`);
+  if (!duration.ok) throw new InvalidArgumentError(`It ${duration.error}; ${duration.cure}.`);
   // setTimeout's limit is 2^31 - 1 ms.
   if (duration.ms < 1 || duration.ms > 24 * 86_400_000) throw new InvalidArgumentError("Use a time from 1ms to 24d, such as 30s.");
   return duration.ms;
