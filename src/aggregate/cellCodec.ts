@@ -1,10 +1,11 @@
 // Cells in snapshots: window, newest time, then the states the rule kept when the snapshot was taken.
 import type { ByteReader, ByteWriter } from "../base/bytes.js";
-import { allocate } from "../kernel/alloc.js";
 import { cellFor, NO_MEMORY } from "../kernel/cell.js";
 import {
   BASIC_AT,
   BASIC_BYTES,
+  BLOCK_BUCKETS,
+  BLOCK_SHIFT,
   CELL_NEWEST,
   CELL_WINDOW,
   COUNTER_BYTES,
@@ -13,10 +14,9 @@ import {
   KIND_MOMENTS,
   KIND_SKETCH,
   MOMENTS_BYTES,
-  SIDE_COUNTS,
+  SIDE_DIRECTORY,
   SIDE_FIRST,
   SIDE_LENGTH,
-  SIDE_ROOM,
   SKETCH_COUNT,
   SKETCH_MAX,
   SKETCH_MIN,
@@ -25,9 +25,10 @@ import {
   SKETCH_SCHEMA,
   SKETCH_ZEROES,
 } from "../kernel/layout.js";
-import { openSketch } from "../kernel/sketch.js";
+import { bucketAt, openSketch } from "../kernel/sketch.js";
 import type { CompiledRule } from "./compile.js";
 
+const NO_ROOM = "no memory to restore the snapshot; raise --memory-max";
 const KINDS = KIND_BASIC | KIND_MOMENTS | KIND_COUNTER | KIND_SKETCH;
 
 /** Flat states in the order of a Cell: kind, bytes, and where a rule keeps it (0: it does not). */
@@ -53,12 +54,20 @@ export function writeCell(out: ByteWriter, compiled: CompiledRule, cell: number)
   if (sketch === 0) return;
   out.i32(i32.load(sketch + SKETCH_SCHEMA));
   for (const at of SKETCH_NUMBERS) out.f64(f64.load(sketch + at));
-  for (const side of [sketch + SKETCH_POSITIVE, sketch + SKETCH_NEGATIVE]) {
-    const length = i32.load(side + SIDE_LENGTH);
-    out.i32(i32.load(side + SIDE_FIRST));
-    out.u32(length);
-    for (let i = 0; i < length; i++) out.f64(f64.load(i32.load(side + SIDE_COUNTS) + i * 8));
+  for (const side of [sketch + SKETCH_POSITIVE, sketch + SKETCH_NEGATIVE]) writeSide(out, side);
+}
+
+function writeSide(out: ByteWriter, side: number): void {
+  const entries = Array.from({ length: i32.load(side + SIDE_LENGTH) }, (_, i) => i).filter((i) => blockOf(side, i) !== 0);
+  out.u32(entries.length);
+  for (const entry of entries) {
+    out.i32(i32.load(side + SIDE_FIRST) + entry);
+    for (let i = 0; i < BLOCK_BUCKETS; i++) out.f64(f64.load(blockOf(side, entry) + i * 8));
   }
+}
+
+function blockOf(side: number, entry: number): number {
+  return i32.load(i32.load(side + SIDE_DIRECTORY) + entry * 4);
 }
 
 export interface CellTarget {
@@ -77,7 +86,7 @@ export function readCell(reader: ByteReader, { root, compiled, group, flags }: C
   const missing = compiled === undefined ? 0 : compiled.flags & KINDS & ~flags;
   const restores = compiled !== undefined && missing === 0;
   const cell = restores ? cellFor(root, group, window) : 0;
-  if (cell === NO_MEMORY) throw new Error("no memory to restore the snapshot; raise --memory-max");
+  if (cell === NO_MEMORY) throw new Error(NO_ROOM);
   if (cell !== 0) f64.store(cell + CELL_NEWEST, newest);
   for (const { kind, bytes, at } of FLAT) {
     if ((flags & kind) === 0) continue;
@@ -100,25 +109,22 @@ export function readCell(reader: ByteReader, { root, compiled, group, flags }: C
 function readSketch(reader: ByteReader, root: number): number {
   const schema = reader.i32();
   const sketch = root === 0 ? 0 : openSketch(root);
+  if (root !== 0 && sketch === 0) throw new Error(NO_ROOM);
   if (sketch !== 0) i32.store(sketch + SKETCH_SCHEMA, schema);
   for (const at of SKETCH_NUMBERS) {
     const value = reader.f64();
     if (sketch !== 0) f64.store(sketch + at, value);
   }
   for (const at of [SKETCH_POSITIVE, SKETCH_NEGATIVE]) {
-    const first = reader.i32();
-    const length = reader.u32();
-    if (length * 8 > reader.left) throw new RangeError("sketch longer than the snapshot");
-    const counts = sketch === 0 || length === 0 ? 0 : allocate(root, length * 8);
-    if (counts !== 0) {
-      i32.store(sketch + at + SIDE_COUNTS, counts);
-      i32.store(sketch + at + SIDE_FIRST, first);
-      i32.store(sketch + at + SIDE_LENGTH, length);
-      i32.store(sketch + at + SIDE_ROOM, length);
-    }
-    for (let i = 0; i < length; i++) {
-      const value = reader.f64();
-      if (counts !== 0) f64.store(counts + i * 8, value);
+    const blocks = reader.u32();
+    for (let i = 0; i < blocks; i++) {
+      const number = reader.i32();
+      const bucket = sketch === 0 ? 0 : bucketAt(root, sketch + at, number << BLOCK_SHIFT, sketch);
+      if (sketch !== 0 && bucket === 0) throw new Error(NO_ROOM);
+      for (let k = 0; k < BLOCK_BUCKETS; k++) {
+        const count = reader.f64();
+        if (bucket !== 0) f64.store(bucket + k * 8, count);
+      }
     }
   }
   return sketch;

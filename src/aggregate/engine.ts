@@ -119,6 +119,12 @@ export class Engine {
     return { ...readLedger(this.root, this.rules), linesRead: read, linesInvalid: { ...this.#linesInvalid } };
   }
 
+  /** Bytes of a line that has not ended yet; a copy. */
+  unfinishedInput(): Uint8Array {
+    const start = this.root + INPUT_AT;
+    return heap8.slice(start, start + this.#pending);
+  }
+
   memory(): { readonly bytes: number; readonly bytesMax: number } {
     return ownedBytes(this.root);
   }

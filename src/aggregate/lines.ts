@@ -38,6 +38,8 @@ export function applyPoint(root: number, admission: Admission, point: Point, rul
   const time = point.time === undefined ? f64.load(root + ROOT_ARRIVAL) : millisecondsOf(point.time);
   const key = admission.key(point.keyStart, point.keyEnd);
   const matchedBefore = f64.load(root + ROOT_MATCHED);
+  // Admitting may move the Key's fields, so all are admitted before any address is used.
+  if (key !== 0) for (const { key: name } of point.fields) admission.field(key, point, name);
   let count = 0;
   for (const { key: name, value } of point.fields) {
     const field = key === 0 ? 0 : admission.field(key, point, name);

@@ -1,6 +1,8 @@
 // Reads a sketch (kernel/sketch.ts): the value at a rank. Nearest rank, as vmagent's quantiles(): floor(phi * (n - 1) + 0.5).
 import {
-  SIDE_COUNTS,
+  BLOCK_BUCKETS,
+  BLOCK_SHIFT,
+  SIDE_DIRECTORY,
   SIDE_FIRST,
   SIDE_LENGTH,
   SKETCH_COUNT,
@@ -34,19 +36,28 @@ export function sketchQuantile(sketch: number, phi: number): number {
 
 function valueAt(sketch: number, rank: number): number {
   const schema = i32.load(sketch + SKETCH_SCHEMA);
-  let left = rank;
   const negative = sketch + SKETCH_NEGATIVE;
-  for (let i = i32.load(negative + SIDE_LENGTH) - 1; i >= 0; i--) {
-    left -= f64.load(i32.load(negative + SIDE_COUNTS) + i * 8);
-    if (left < 0) return -middleOf(i32.load(negative + SIDE_FIRST) + i, schema);
-  }
-  left -= f64.load(sketch + SKETCH_ZEROES);
+  const found = walk(negative, i32.load(negative + SIDE_LENGTH) - 1, -1, rank);
+  if (found.index !== undefined) return -middleOf(found.index, schema);
+  const left = found.left - f64.load(sketch + SKETCH_ZEROES);
   if (left < 0) return 0;
-  const positive = sketch + SKETCH_POSITIVE;
-  const length = i32.load(positive + SIDE_LENGTH);
-  for (let i = 0; i < length; i++) {
-    left -= f64.load(i32.load(positive + SIDE_COUNTS) + i * 8);
-    if (left < 0) return middleOf(i32.load(positive + SIDE_FIRST) + i, schema);
+  const index = walk(sketch + SKETCH_POSITIVE, 0, 1, left).index;
+  return index === undefined ? f64.load(sketch + SKETCH_MAX) : middleOf(index, schema);
+}
+
+/** Walks a side's buckets from directory entry `from` upwards (step 1) or downwards (-1) until `left` ranks are passed. */
+function walk(side: number, from: number, step: 1 | -1, left: number): { readonly index?: number; readonly left: number } {
+  const length = i32.load(side + SIDE_LENGTH);
+  const directory = i32.load(side + SIDE_DIRECTORY);
+  let rest = left;
+  for (let entry = from; entry >= 0 && entry < length; entry += step) {
+    const block = i32.load(directory + entry * 4);
+    if (block === 0) continue;
+    for (let k = 0; k < BLOCK_BUCKETS; k++) {
+      const bucket = step === 1 ? k : BLOCK_BUCKETS - 1 - k;
+      rest -= f64.load(block + bucket * 8);
+      if (rest < 0) return { index: ((i32.load(side + SIDE_FIRST) + entry) << BLOCK_SHIFT) + bucket, left: rest };
+    }
   }
-  return f64.load(sketch + SKETCH_MAX);
+  return { left: rest };
 }

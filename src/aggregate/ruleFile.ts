@@ -4,11 +4,11 @@
 //
 // A file is a list of rules, or a map {defaults, rules}; all files share one id space.
 import type { Rule } from "./rule.js";
-import { cureFor, describe, type Field, fieldsOf, type Fields } from "./ruleFileFields.js";
+import { cureFor, describe, type Field, type Fields, fieldsOf } from "./ruleFileFields.js";
 import { counterparts, laterKeys, readKeys, ruleOnlyKeys } from "./ruleFileKeys.js";
 import { mergeRules } from "./ruleFileMerge.js";
 import { type Problem, ProblemList, type SourceFile, show, sourceFile } from "./ruleFileProblem.js";
-import { type PlacedRule, readRule, type RuleContext } from "./ruleFileRule.js";
+import { type PlacedRule, type RuleContext, readRule } from "./ruleFileRule.js";
 import { type ListValue, type MapValue, readYaml, type Value } from "./ruleFileYaml.js";
 
 export interface RuleText {

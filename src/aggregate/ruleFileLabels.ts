@@ -26,7 +26,7 @@ export function readLabels(fields: Fields, uses: Uses): readonly (readonly [stri
   if (field === undefined) return [];
   const { value, path } = field;
   if (value.kind !== "map") {
-    refuse(fields, value.at, path, `${describe(value)} is not a map of labels`, "write {region: eu}");
+    refuse(fields, { at: value.at, path }, `${describe(value)} is not a map of labels`, "write {region: eu}");
     return [];
   }
   const taken = rowLabels(uses);
@@ -34,15 +34,20 @@ export function readLabels(fields: Fields, uses: Uses): readonly (readonly [stri
   for (const { key, keyAt, value: text } of value.entries) {
     const at = `${path}.${key}`;
     if (!plainLabel.test(key) || key.startsWith("__")) {
-      refuse(fields, keyAt, at, `${show(key)} is not a label name`, "use letters, digits and _, not __ or a digit at the start");
+      refuse(fields, { at: keyAt, path: at }, `${show(key)} is not a label name`, "use letters, digits and _, not __ or a digit at the start");
     } else if (uses.by?.includes(key) === true) {
-      refuse(fields, keyAt, at, `the label ${key} is also in by`, "take it out of one of them");
+      refuse(fields, { at: keyAt, path: at }, `the label ${key} is also in by`, "take it out of one of them");
     } else if (taken.has(key)) {
-      refuse(fields, keyAt, at, `the label ${key} belongs to the output ${taken.get(key) ?? ""}`, "use another name");
+      refuse(fields, { at: keyAt, path: at }, `the label ${key} belongs to the output ${taken.get(key) ?? ""}`, "use another name");
     } else if (text.kind !== "text") {
-      refuse(fields, text.kind === "null" ? keyAt : text.at, at, `${describe(text)} is not text`, text.kind === "number" || text.kind === "boolean" ? `quote it: "${text.text}"` : "write one value");
+      refuse(
+        fields,
+        { at: text.kind === "null" ? keyAt : text.at, path: at },
+        `${describe(text)} is not text`,
+        text.kind === "number" || text.kind === "boolean" ? `quote it: "${text.text}"` : "write one value",
+      );
     } else if (text.text === "") {
-      refuse(fields, text.at, at, "an empty label is no label", "remove it");
+      refuse(fields, { at: text.at, path: at }, "an empty label is no label", "remove it");
     } else {
       labels.push([key, text.text]);
     }

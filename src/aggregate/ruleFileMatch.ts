@@ -24,12 +24,12 @@ export function warnUnmatchable(fields: Fields, where: { at: number; path: strin
 function readOne(fields: Fields, value: Value, path: string, naming: Naming): Selector | undefined {
   if (value.kind !== "text") {
     const cure = value.kind === "map" ? `quote the selector: '{label="value"}'` : "write a metric name or '{label=\"value\"}'";
-    return refuse(fields, value.at, path, `${describe(value)} is not a selector`, cure);
+    return refuse(fields, { at: value.at, path }, `${describe(value)} is not a selector`, cure);
   }
   const parsed = parseSelector(value.text);
   if (!parsed.ok) {
     const { at, message, cure } = parsed.error;
-    return refuse(fields, value.locate(at), path, message, cure);
+    return refuse(fields, { at: value.locate(at), path }, message, cure);
   }
   if (naming === "telegraf") {
     for (const matcher of parsed.selector.alternatives.flat()) {
@@ -56,7 +56,7 @@ export function readMatch(fields: Fields, naming: Naming): readonly Selector[] {
     return selector === undefined ? [] : [selector];
   }
   if (value.items.length === 0) {
-    refuse(fields, value.at, path, "the list is empty", "remove match: to take every series");
+    refuse(fields, { at: value.at, path }, "the list is empty", "remove match: to take every series");
   }
   return value.items.flatMap((item, i) => readOne(fields, item, `${path}[${String(i)}]`, naming) ?? []);
 }

@@ -33,21 +33,27 @@ function mergeTwo(first: PlacedRule, second: PlacedRule): PlacedRule | undefined
   if (first.rule.interval !== second.rule.interval) {
     const field = fields.byKey.get("interval");
     const message = `${second.rule.interval} is ${first.rule.interval} in other words, and ${same}: its outputs would have two names`;
-    refuse(fields, field?.value.at ?? fields.at, field?.path ?? fields.path, message, `write ${first.rule.interval}`);
+    refuse(fields, { at: field?.value.at ?? fields.at, path: field?.path ?? fields.path }, message, `write ${first.rule.interval}`);
   }
   const theirs = new Map(settingsOf(first.rule));
   for (const [key, text] of settingsOf(second.rule)) {
     const other = theirs.get(key) ?? "";
     const field = fields.byKey.get(key);
-    if (text !== other) refuse(fields, field?.value.at ?? fields.at, field?.path ?? fields.path, `${same}, whose ${key} is ${other}, not ${text}`, "give both the same");
+    if (text !== other)
+      refuse(
+        fields,
+        { at: field?.value.at ?? fields.at, path: field?.path ?? fields.path },
+        `${same}, whose ${key} is ${other}, not ${text}`,
+        "give both the same",
+      );
   }
   for (const call of second.calls) {
     if (!first.calls.some((known) => known.name === call.name)) continue;
     const cure = call.args.length > 0 ? `join the arguments in one ${call.name}(...)` : "remove one";
-    refuse(fields, call.at, call.path, `${same}, which has the output ${call.name} already`, cure);
+    refuse(fields, { at: call.at, path: call.path }, `${same}, which has the output ${call.name} already`, cure);
   }
   if (first.rule.keepMetricNames || (first.rule.outputName !== undefined && !first.rule.outputName.includes("{output}"))) {
-    refuse(fields, fields.at, fields.path, `${same}: two outputs would have one name`, "remove one");
+    refuse(fields, { at: fields.at, path: fields.path }, `${same}: two outputs would have one name`, "remove one");
   }
   if (fields.problems.errorCount > errorsBefore) return undefined;
   return { ...first, calls: [...first.calls, ...second.calls], rule: { ...first.rule, outputs: [...first.rule.outputs, ...second.rule.outputs] } };
@@ -89,25 +95,33 @@ function keptApart(a: Rule, b: Rule): boolean {
 }
 
 interface Identity {
-  /** Grouping, constant labels, name and row labels: equal keys can be equal output series. */
+  /** Grouping, constant labels, name and row labels; also the match when the name depends on an open metric name. */
   readonly key: string;
   readonly shown: string;
   /** The name does not depend on the input's. */
   readonly constant: boolean;
 }
 
+/** A rule is compared with so many writers of one name: thousands that share a name are kept apart by their labels. */
+const comparedMax = 200;
+
 /** Stands for "whatever the metric is called": no file can hold it. */
 const anyMetric = "\u0000";
 
 function identitiesOf(rule: Rule, outputs: ReadonlyMap<string, Output>): Identity[] {
   const identities: Identity[] = [];
+  const match = canonicalMatch(rule.match);
   const group = [rule.by ?? null, rule.without ?? null, rule.labels];
   for (const call of rule.outputs) {
     const names = new Set((metricNames(rule.match) ?? [anyMetric]).map((metric) => outputNameOf(rule, metric, call.name)));
     for (const name of names) {
       for (const row of outputs.get(call.name)?.rows(call.args) ?? []) {
         const constant = !rule.keepMetricNames && rule.outputName !== undefined && !rule.outputName.includes("{metric}");
-        identities.push({ key: JSON.stringify([name, group, row.labels]), shown: name.replace(anyMetric, "METRIC"), constant });
+        identities.push({
+          key: JSON.stringify([name, group, row.labels, name.includes(anyMetric) ? match : ""]),
+          shown: name.replace(anyMetric, "METRIC"),
+          constant,
+        });
       }
     }
   }
@@ -120,7 +134,7 @@ function reportCollision(first: PlacedRule, second: PlacedRule, identity: Identi
   const { fields } = second;
   const cure = "give one of them another output_name or a constant label";
   if (equalMatch || identity.constant) {
-    refuse(fields, fields.at, fields.path, `writes ${identity.shown} with the same labels as the rule at ${first.rule.place}`, cure);
+    refuse(fields, { at: fields.at, path: fields.path }, `writes ${identity.shown} with the same labels as the rule at ${first.rule.place}`, cure);
   } else {
     const message = `may write the same series ${identity.shown} as the rule at ${first.rule.place}, where their groups are equal`;
     fields.problems.warning({ file: fields.file, at: fields.at, path: fields.path, message, cure });
@@ -136,8 +150,10 @@ function checkCollisions(rules: readonly PlacedRule[], outputs: ReadonlyMap<stri
     for (const identity of identitiesOf(placed.rule, outputs)) {
       const others = writers.get(identity.key) ?? [];
       writers.set(identity.key, others);
-      const collides = others.some((other) => other !== placed && !told.has(other) && told.add(other).size > 0 && reportCollision(other, placed, identity));
-      if (!collides && !others.includes(placed)) others.push(placed);
+      const collides = others.some(
+        (other) => other !== placed && !told.has(other) && told.add(other).size > 0 && reportCollision(other, placed, identity),
+      );
+      if (!collides && others.length < comparedMax && !others.includes(placed)) others.push(placed);
     }
   }
 }

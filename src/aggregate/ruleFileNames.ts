@@ -11,7 +11,7 @@ export function readTemplate(fields: Fields): string | undefined {
   const read = readText(fields, "output_name");
   if (read === undefined) return undefined;
   const { text, field, locate } = read;
-  if (text === "") return refuse(fields, field.value.at, field.path, "is empty", "write {metric}:{interval}_{output}");
+  if (text === "") return refuse(fields, { at: field.value.at, path: field.path }, "is empty", "write {metric}:{interval}_{output}");
   let plain = "";
   let copied = 0;
   for (const found of text.matchAll(/\{([^{}]*)\}/g)) {
@@ -19,7 +19,7 @@ export function readTemplate(fields: Fields): string | undefined {
     if (!placeholders.some((placeholder) => placeholder === word)) {
       const near = nearest(word, placeholders);
       const cure = near === undefined ? "use {metric}, {interval}, {by}, {without} or {output}" : `did you mean {${near}}?`;
-      return refuse(fields, locate(found.index), field.path, `${show(found[0])} is not a placeholder`, cure);
+      return refuse(fields, { at: locate(found.index), path: field.path }, `${show(found[0])} is not a placeholder`, cure);
     }
     plain += `${text.slice(copied, found.index)}${word === "metric" ? "m" : "_"}`;
     copied = found.index + found[0].length;
@@ -27,7 +27,12 @@ export function readTemplate(fields: Fields): string | undefined {
   plain += text.slice(copied);
   if (/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(plain)) return text;
   const bad = text.search(/[^a-zA-Z0-9_:{}]/);
-  return refuse(fields, bad < 0 ? field.value.at : locate(bad), field.path, `${show(text)} does not make a metric name`, "use letters, digits, _ and :, not a digit at the start; placeholders in {}");
+  return refuse(
+    fields,
+    { at: bad < 0 ? field.value.at : locate(bad), path: field.path },
+    `${show(text)} does not make a metric name`,
+    "use letters, digits, _ and :, not a digit at the start; placeholders in {}",
+  );
 }
 
 interface Naming {
@@ -42,14 +47,19 @@ function checkKeep(fields: Fields, naming: Naming): void {
   const keep = fields.byKey.get("keep_metric_names");
   if (keep === undefined || !naming.keepMetricNames) return;
   const { value, path } = keep;
-  if (fields.byKey.has("output_name")) refuse(fields, keep.keyAt, path, "stands beside output_name", "keep one of them");
+  if (fields.byKey.has("output_name")) refuse(fields, { at: keep.keyAt, path }, "stands beside output_name", "keep one of them");
   if (naming.calls.length > 1) {
-    refuse(fields, value.at, path, `${String(naming.calls.length)} outputs would have one name`, "keep one output, or remove keep_metric_names");
+    refuse(
+      fields,
+      { at: value.at, path },
+      `${String(naming.calls.length)} outputs would have one name`,
+      "keep one output, or remove keep_metric_names",
+    );
   }
   for (const call of naming.calls) {
     const rows = naming.outputs.get(call.name)?.rows(call.args) ?? [];
     if (rows.length === 1 && rows[0]?.labels.length === 0) continue;
-    refuse(fields, value.at, path, `the output ${call.name} makes several series per group`, `remove keep_metric_names or ${call.name}`);
+    refuse(fields, { at: value.at, path }, `the output ${call.name} makes several series per group`, `remove keep_metric_names or ${call.name}`);
   }
 }
 
@@ -59,14 +69,29 @@ export function checkNames(fields: Fields, naming: Naming): void {
   const without = fields.byKey.get("without");
   if (naming.without?.includes("__name__") === true && without !== undefined) {
     if (fields.byKey.get("output_name") === undefined) {
-      refuse(fields, without.value.at, without.path, "without __name__ the outputs have no name", "add output_name, or take __name__ out");
+      refuse(
+        fields,
+        { at: without.value.at, path: without.path },
+        "without __name__ the outputs have no name",
+        "add output_name, or take __name__ out",
+      );
     } else if (template?.includes("{metric}") === true) {
       const field = fields.byKey.get("output_name");
-      refuse(fields, field?.value.at ?? fields.at, field?.path ?? fields.path, "{metric} is empty: without has __name__", "write a constant name");
+      refuse(
+        fields,
+        { at: field?.value.at ?? fields.at, path: field?.path ?? fields.path },
+        "{metric} is empty: without has __name__",
+        "write a constant name",
+      );
     }
   }
   const field = fields.byKey.get("output_name");
   if (template !== undefined && field !== undefined && !template.includes("{output}") && naming.calls.length > 1) {
-    refuse(fields, field.value.at, field.path, `${String(naming.calls.length)} outputs would have the name ${show(template)}`, "add {output} to it");
+    refuse(
+      fields,
+      { at: field.value.at, path: field.path },
+      `${String(naming.calls.length)} outputs would have the name ${show(template)}`,
+      "add {output} to it",
+    );
   }
 }

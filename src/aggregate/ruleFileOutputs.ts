@@ -21,40 +21,48 @@ interface Item {
 
 function readCall(fields: Fields, { value, path }: Item, outputs: ReadonlyMap<string, Output>): OutputCall | undefined {
   if (value.kind !== "text" || value.text === "") {
-    return refuse(fields, value.at, path, `${value.kind === "text" ? '""' : describe(value)} is not an output`, "write a name such as total");
+    return refuse(fields, { at: value.at, path }, `${value.kind === "text" ? '""' : describe(value)} is not an output`, "write a name such as total");
   }
   const text = value.text.trim();
   if (/\([^()]*$/.test(text)) {
-    return refuse(fields, value.at, path, `${show(text)} is not closed`, 'inside [ ] quote the whole call: "quantiles(0.5, 0.99)"');
+    return refuse(fields, { at: value.at, path }, `${show(text)} is not closed`, 'inside [ ] quote the whole call: "quantiles(0.5, 0.99)"');
   }
   const found = call.exec(text);
   const name = found?.[1] ?? "";
-  if (found === null) return refuse(fields, value.at, path, `${show(text)} is not an output`, 'write a name such as total, or "quantiles(0.5, 0.99)"');
+  if (found === null)
+    return refuse(fields, { at: value.at, path }, `${show(text)} is not an output`, 'write a name such as total, or "quantiles(0.5, 0.99)"');
   const output = outputs.get(name);
   if (output === undefined) {
-    if (dialectOutputs.includes(name)) return refuse(fields, value.at, path, `the output ${name} is not supported yet by this version`, "remove it");
-    return refuse(fields, value.at, path, `${show(name)} is not an output`, cureFor(name, [...outputs.keys()].sort()));
+    if (dialectOutputs.includes(name))
+      return refuse(fields, { at: value.at, path }, `the output ${name} is not supported yet by this version`, "remove it");
+    return refuse(fields, { at: value.at, path }, `${show(name)} is not an output`, cureFor(name, [...outputs.keys()].sort()));
   }
   const args: number[] = [];
   for (const word of (found[2] ?? "").trim() === "" ? [] : (found[2] ?? "").split(",")) {
     const arg = word.trim();
-    if (!number.test(arg)) return refuse(fields, value.at, path, `${arg === "" ? '""' : show(arg)} is not a number in ${show(text)}`, 'write "quantiles(0.5, 0.99)"');
+    if (!number.test(arg))
+      return refuse(
+        fields,
+        { at: value.at, path },
+        `${arg === "" ? '""' : show(arg)} is not a number in ${show(text)}`,
+        'write "quantiles(0.5, 0.99)"',
+      );
     args.push(Number(arg));
   }
   const wrong = output.check(args);
-  return wrong === undefined ? { name, args } : refuse(fields, value.at, path, `${show(text)}: ${wrong}`);
+  return wrong === undefined ? { name, args } : refuse(fields, { at: value.at, path }, `${show(text)}: ${wrong}`);
 }
 
 /** The calls in the order of the file, each name once. */
 export function readOutputs(fields: Fields, outputs: ReadonlyMap<string, Output>): readonly PlacedCall[] | undefined {
   const field = fields.byKey.get("outputs");
-  if (field === undefined) return refuse(fields, fields.at, fields.path, "outputs is missing", "add outputs: [total]");
+  if (field === undefined) return refuse(fields, { at: fields.at, path: fields.path }, "outputs is missing", "add outputs: [total]");
   const { value, path } = field;
   if (value.kind !== "list") {
     const cure = value.kind === "text" ? `write [${/[,(]/.test(value.text) ? JSON.stringify(value.text) : value.text}]` : "write [total]";
-    return refuse(fields, value.at, path, `${describe(value)} is not a list of outputs`, cure);
+    return refuse(fields, { at: value.at, path }, `${describe(value)} is not a list of outputs`, cure);
   }
-  if (value.items.length === 0) return refuse(fields, value.at, path, "the list is empty", "name an output, e.g. [total]");
+  if (value.items.length === 0) return refuse(fields, { at: value.at, path }, "the list is empty", "name an output, e.g. [total]");
   const calls = new Map<string, PlacedCall>();
   let good = true;
   for (const [i, item] of value.items.entries()) {
@@ -66,7 +74,7 @@ export function readOutputs(fields: Fields, outputs: ReadonlyMap<string, Output>
       if (item.kind === "text" && /\([^()]*$/.test(item.text)) return undefined;
     } else if (calls.has(read.name)) {
       const cure = read.args.length > 0 ? `join the arguments in one ${read.name}(...)` : "remove one";
-      refuse(fields, item.at, itemPath, `the output ${read.name} is named twice`, cure);
+      refuse(fields, { at: item.at, path: itemPath }, `the output ${read.name} is named twice`, cure);
       good = false;
     } else {
       calls.set(read.name, { ...read, at: item.at, path: itemPath });

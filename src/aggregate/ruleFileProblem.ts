@@ -23,7 +23,9 @@ export interface SourceFile {
 
 const excerptWidth = 120;
 
-export function sourceFile(name: string, text: string): SourceFile {
+/** A byte order mark is dropped: editors neither show nor count it. */
+export function sourceFile(name: string, raw: string): SourceFile {
+  const text = raw.replace(/^\ufeff/, "");
   const lineStarts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lineStarts.push(at + 1);
   return { name, text, lineStarts };

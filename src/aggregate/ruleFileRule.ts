@@ -2,7 +2,6 @@
 // that need all rules.
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
-import { ruleIdOf } from "./ruleId.js";
 import { type Fields, readBoolean, readCount, readDuration, readLabelNames, readText, readWord, refuse } from "./ruleFileFields.js";
 import { acceptedKeys, laterKeys } from "./ruleFileKeys.js";
 import { readLabels } from "./ruleFileLabels.js";
@@ -10,6 +9,7 @@ import { type Naming, plainLabel, readMatch, warnUnmatchable } from "./ruleFileM
 import { checkNames, readTemplate } from "./ruleFileNames.js";
 import { type PlacedCall, readOutputs } from "./ruleFileOutputs.js";
 import { positionOf, show } from "./ruleFileProblem.js";
+import { ruleIdOf } from "./ruleId.js";
 
 export interface RuleContext {
   readonly outputs: ReadonlyMap<string, Output>;
@@ -41,11 +41,17 @@ function readGrouping(fields: Fields, naming: Naming): Grouping {
   const byField = fields.byKey.get("by");
   const withoutField = fields.byKey.get("without");
   if (byField !== undefined && withoutField !== undefined) {
-    refuse(fields, withoutField.keyAt, withoutField.path, "stands beside by", "keep one of them");
+    refuse(fields, { at: withoutField.keyAt, path: withoutField.path }, "stands beside by", "keep one of them");
   }
   if (by?.length === 0 && byField !== undefined) {
     const cure = "for one group per metric use by: [__name__]; to drop labels use without";
-    fields.problems.warning({ file: fields.file, at: byField.value.at, path: byField.path, message: "an empty by aggregates each series on its own", cure });
+    fields.problems.warning({
+      file: fields.file,
+      at: byField.value.at,
+      path: byField.path,
+      message: "an empty by aggregates each series on its own",
+      cure,
+    });
   }
   for (const field of [byField, withoutField]) {
     if (field?.value.kind !== "list" || naming !== "telegraf") continue;
@@ -67,7 +73,7 @@ function readFirstSample(fields: Fields): Rule["firstSample"] | undefined {
   const field = fields.byKey.get("ignore_first_sample_interval");
   if (field === undefined || peer === undefined) return own;
   if (fields.byKey.has("first_sample")) {
-    return refuse(fields, field.keyAt, field.path, "stands beside first_sample, which means the same", "keep first_sample");
+    return refuse(fields, { at: field.keyAt, path: field.path }, "stands beside first_sample, which means the same", "keep first_sample");
   }
   const message =
     peer.ms === 0 ? "accepted as first_sample: zero" : "accepted, without effect: first_sample: auto counts a first sample from 0 only with evidence";
@@ -80,7 +86,7 @@ function readLate(fields: Fields): Rule["late"] | undefined {
   const peer = readBoolean(fields, "ignore_old_samples");
   const field = fields.byKey.get("ignore_old_samples");
   if (field === undefined || peer === undefined) return own;
-  if (fields.byKey.has("late")) return refuse(fields, field.keyAt, field.path, "stands beside late, which means the same", "keep late");
+  if (fields.byKey.has("late")) return refuse(fields, { at: field.keyAt, path: field.path }, "stands beside late, which means the same", "keep late");
   const message = peer ? "accepted as late: drop" : "accepted as late: carry";
   fields.problems.info({ file: fields.file, at: field.keyAt, path: field.path, message });
   return peer ? "drop" : "carry";
@@ -96,7 +102,7 @@ function checkOtherKeys(fields: Fields): void {
   }
   for (const key of laterKeys) {
     const field = fields.byKey.get(key);
-    if (field !== undefined) refuse(fields, field.keyAt, field.path, "is not supported yet by this version", "remove it");
+    if (field !== undefined) refuse(fields, { at: field.keyAt, path: field.path }, "is not supported yet by this version", "remove it");
   }
   const type = fields.byKey.get("type");
   if (readWord(fields, "type", ["counter", "gauge", "histogram"]) !== undefined && type !== undefined) {
@@ -106,7 +112,7 @@ function checkOtherKeys(fields: Fields): void {
     const field = fields.byKey.get(key);
     const word = readWord(fields, key, words);
     if (field !== undefined && word !== undefined && word !== words[0]) {
-      refuse(fields, field.value.at, field.path, `${word} is not supported yet by this version`, `use ${words[0] ?? ""}`);
+      refuse(fields, { at: field.value.at, path: field.path }, `${word} is not supported yet by this version`, `use ${words[0] ?? ""}`);
     }
   }
 }
@@ -116,18 +122,29 @@ function readStaleness(fields: Fields, interval: { text: string; ms: number }): 
   const field = fields.byKey.get("staleness_interval");
   if (staleness === undefined || field === undefined) return Math.max(interval.ms, minuteMs);
   if (staleness.ms < interval.ms) {
-    refuse(fields, field.value.at, field.path, `${show(staleness.text)} is less than the interval ${show(interval.text)}`, `use ${interval.text} or more`);
+    refuse(
+      fields,
+      { at: field.value.at, path: field.path },
+      `${show(staleness.text)} is less than the interval ${show(interval.text)}`,
+      `use ${interval.text} or more`,
+    );
   }
   return staleness.ms;
 }
 
 function readInterval(fields: Fields): { text: string; ms: number } | undefined {
   const field = fields.byKey.get("interval");
-  if (field === undefined) return refuse(fields, fields.at, fields.path, "interval is missing", "add interval: 1m");
+  if (field === undefined) return refuse(fields, { at: fields.at, path: fields.path }, "interval is missing", "add interval: 1m");
   const interval = readDuration(fields, "interval", { minMs: 1000, minText: "1s" });
   if (interval !== undefined && !/^[a-zA-Z0-9]*$/.test(interval.text)) {
     const cure = `use ${String(interval.ms)}ms, or set output_name`;
-    fields.problems.warning({ file: fields.file, at: field.value.at, path: field.path, message: `${show(interval.text)} becomes part of the output names, which it makes unusual`, cure });
+    fields.problems.warning({
+      file: fields.file,
+      at: field.value.at,
+      path: field.path,
+      message: `${show(interval.text)} becomes part of the output names, which it makes unusual`,
+      cure,
+    });
   }
   return interval;
 }

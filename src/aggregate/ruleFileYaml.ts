@@ -134,7 +134,8 @@ function readAlias(node: Alias, frame: Frame): Value {
   const before = frame.aliasWeight;
   frame.aliasWeight += value.weight;
   if (frame.aliasWeight <= aliasWeightMax) return value;
-  if (before <= aliasWeightMax) refuse(frame, at, `aliases add more than ${String(aliasWeightMax)} values to this file`, "write fewer, or split the file");
+  if (before <= aliasWeightMax)
+    refuse(frame, at, `aliases add more than ${String(aliasWeightMax)} values to this file`, "write fewer, or split the file");
   return nullAt(at);
 }
 
@@ -162,7 +163,13 @@ function readMap(node: YAMLMap, frame: Frame, depth: number): MapValue {
     }
     const first = own.get(name);
     if (first === undefined) own.set(name, { key: name, keyAt: key.at, value });
-    else refuse(frame, key.at, `the key ${show(name)} stands twice in one map`, `line ${String(positionOf(frame.file, first.keyAt).line)} has it already: remove one`);
+    else
+      refuse(
+        frame,
+        key.at,
+        `the key ${show(name)} stands twice in one map`,
+        `line ${String(positionOf(frame.file, first.keyAt).line)} has it already: remove one`,
+      );
   }
   for (const entry of merged) if (!own.has(entry.key)) own.set(entry.key, entry);
   return { kind: "map", at: startOf(node, frame), entries: [...own.values()], weight };

@@ -8,7 +8,7 @@
 //
 // Looking up collects the entries of the Series' own name and labels, then runs their matchers in full, so the keys decide
 // only speed. Rules with `state: off` are not in it.
-import { matchesAll, type Matcher } from "../metric/selector.js";
+import { type Matcher, matchesAll } from "../metric/selector.js";
 import type { Series } from "../metric/series.js";
 import type { Rule } from "./rule.js";
 
@@ -29,41 +29,46 @@ export interface RuleIndex {
   readonly rest: readonly Entry[];
 }
 
-/** Longer prefixes are cut: a few lengths bound the look-ups per label. */
-const prefixLengthMax = 8;
+/** Longer prefixes are cut: their lengths bound the look-ups per label. */
+const prefixLengthMax = 32;
 /** A wider alternation would copy its rule into too many buckets. */
 const literalsMax = 1000;
-
-type Counts = Map<string, Map<string, number>>;
 
 function valuesOf(matcher: Matcher): readonly string[] | undefined {
   const literals = matcher.literals;
   return literals === undefined || literals.length === 0 || literals.length > literalsMax || literals.includes("") ? undefined : literals;
 }
 
-function countValues(rules: readonly Rule[]): Counts {
+/** How many matchers could go to each bucket. Written `label NUL kind NUL text`. */
+type Counts = Map<string, number>;
+
+/** The buckets a matcher would put its entry into; none when it says nothing to look up. */
+function bucketsOf(matcher: Matcher): readonly string[] {
+  const values = valuesOf(matcher);
+  if (values !== undefined) return values.map((value) => `${matcher.label}\0value\0${value}`);
+  if (matcher.prefix !== "") return [`${matcher.label}\0prefix\0${matcher.prefix.slice(0, prefixLengthMax)}`];
+  // __name__ is never empty, so "present" says nothing about it.
+  return matcher.label !== "__name__" && !matcher.accepts("") ? [`${matcher.label}\0present`] : [];
+}
+
+function countBuckets(rules: readonly Rule[]): Counts {
   const counts: Counts = new Map();
   for (const rule of rules) {
-    for (const selector of rule.match) {
-      for (const matcher of selector.alternatives.flat()) {
-        for (const value of valuesOf(matcher) ?? []) {
-          const ofLabel = counts.get(matcher.label) ?? new Map<string, number>();
-          counts.set(matcher.label, ofLabel);
-          ofLabel.set(value, (ofLabel.get(value) ?? 0) + 1);
-        }
-      }
+    for (const matcher of rule.match.flatMap((selector) => selector.alternatives.flat())) {
+      for (const bucket of bucketsOf(matcher)) counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
     }
   }
   return counts;
 }
 
-/** Less is better: how many entries share the fullest bucket this matcher would go to. */
+/** Less is better: entries in the fullest bucket this matcher would go to; more series find a prefix or mere presence. */
 function costOf(matcher: Matcher, counts: Counts): number {
-  const values = valuesOf(matcher);
-  if (values !== undefined) return Math.max(...values.map((value) => counts.get(matcher.label)?.get(value) ?? 1)) + (values.length - 1) / literalsMax;
-  if (matcher.prefix !== "") return 1e6 - Math.min(matcher.prefix.length, prefixLengthMax);
-  // __name__ is never empty, so "present" says nothing about it.
-  return matcher.label !== "__name__" && !matcher.accepts("") ? 1e7 : Infinity;
+  const buckets = bucketsOf(matcher);
+  if (buckets.length === 0) return Infinity;
+  let most = 0;
+  for (const bucket of buckets) most = Math.max(most, counts.get(bucket) ?? 0);
+  if (valuesOf(matcher) !== undefined) return most + (buckets.length - 1) / literalsMax;
+  return matcher.prefix !== "" ? 2 * most : 8 * most;
 }
 
 function listIn<K>(map: Map<K, Entry[]>, key: K): Entry[] {
@@ -89,7 +94,7 @@ function place(index: LabelIndex, key: Matcher, entry: Entry): void {
 /** Indices in the answer of matchingRules are positions in `rules`. */
 export function buildRuleIndex(rules: readonly Rule[]): RuleIndex {
   const active = rules.filter((rule) => rule.state !== "off");
-  const counts = countValues(active);
+  const counts = countBuckets(active);
   const labels = new Map<string, LabelIndex>();
   const rest: Entry[] = [];
   for (const [position, rule] of rules.entries()) {

@@ -15,7 +15,10 @@ function isOutput(value: unknown): value is Output {
 export async function loadOutputs(): Promise<Map<string, Output>> {
   const outputs = new Map<string, Output>();
   const entries = await readdir(folder, { withFileTypes: true });
-  for (const name of entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort()) {
+  for (const name of entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()) {
     const stem = name.replaceAll("-", "_");
     const url = new URL(`${name}/${stem}${fromSources ? ".ts" : ".js"}`, folder);
     const module = (await import(url.href)) as { readonly output?: unknown }; // a module is an object; its export is checked below

@@ -11,11 +11,15 @@ export interface RuleFiles {
   readonly failures: readonly string[];
 }
 
-const yamlName = /\.ya?ml$/;
+/** Hidden files are editors' and mounts' own. */
+const ruleName = /^[^.].*\.ya?ml$/;
 
 /** `*` and `?` of one path segment as a regular expression. */
 function segmentPattern(segment: string): RegExp {
-  const escaped = segment.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".");
+  const escaped = segment
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
   return new RegExp(`^${escaped}$`, "s");
 }
 
@@ -55,12 +59,17 @@ async function expand(folder: string, segments: readonly string[]): Promise<stri
 async function pathsOf(argument: string): Promise<{ paths: string[]; failure?: string }> {
   const found = await stat(argument).catch(() => undefined);
   if (found?.isDirectory() === true) {
-    const paths = (await entriesOf(argument)).filter((entry) => !entry.isFolder && yamlName.test(entry.name)).map((entry) => join(argument, entry.name));
+    const paths = (await entriesOf(argument))
+      .filter((entry) => !entry.isFolder && ruleName.test(entry.name))
+      .map((entry) => join(argument, entry.name));
     return paths.length > 0 ? { paths } : { paths, failure: `${argument}: the folder has no *.yaml or *.yml files` };
   }
   if (found !== undefined) return { paths: [argument] };
   if (!/[*?]/.test(argument)) return { paths: [], failure: `${argument}: no such file or folder` };
-  const paths = await expand(argument.startsWith("/") ? "/" : "", argument.split("/").filter((segment) => segment !== "" && segment !== "."));
+  const paths = await expand(
+    argument.startsWith("/") ? "/" : "",
+    argument.split("/").filter((segment) => segment !== "" && segment !== "."),
+  );
   return paths.length > 0 ? { paths } : { paths, failure: `${argument}: no file matches; is ${basename(argument)} right?` };
 }
 

@@ -13,7 +13,7 @@ export interface ReplayRowsOptions {
   readonly naming?: "telegraf" | "vmagent";
 }
 
-/** All rows, sorted. Throws when the rules have errors. Chunk edges may be anywhere, except where a snapshot is taken. */
+/** All rows, sorted. Throws when the rules have errors. Chunk edges may be anywhere. */
 export async function replayRows(rulesYaml: string, chunks: readonly Uint8Array[], options: ReplayRowsOptions = {}): Promise<Row[]> {
   const outputs = await loadOutputs();
   const naming = options.naming ?? "telegraf";
@@ -28,9 +28,11 @@ export async function replayRows(rulesYaml: string, chunks: readonly Uint8Array[
       if (options.snapshotAt?.includes(i) === true) {
         const { root, rules: compiled, admission } = engine;
         const snapshot = takeSnapshot({ root, rules: compiled, admission, outbox: [] }, WHOLE, { term: "0.0", number: i });
+        const unfinished = engine.unfinishedInput();
         engine.dispose();
         engine = open();
         restoreSnapshot(engine, snapshot);
+        engine.feed(0, unfinished);
       }
       actions.push(...engine.feed(0, chunk, i === chunks.length - 1));
     }

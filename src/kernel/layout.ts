@@ -232,13 +232,19 @@ export const SKETCH_NEGATIVE: i32 = 48;
 /** f64: values counted. */
 export const SKETCH_COUNT: i32 = 64;
 export const SKETCH_BYTES: i32 = 72;
-/** Side: -> f64 counts, index of the first, how many are in use, room. */
-export const SIDE_COUNTS: i32 = 0;
+/** Sketch: blocks in use on both sides. */
+export const SKETCH_BLOCKS: i32 = 4;
+/** Side: -> directory of blocks (i32 addresses, 0: empty), number of its first block, entries in use, room. */
+export const SIDE_DIRECTORY: i32 = 0;
 export const SIDE_FIRST: i32 = 4;
 export const SIDE_LENGTH: i32 = 8;
 export const SIDE_ROOM: i32 = 12;
-/** Bucket span of a side past which the schema is halved: 16 octaves at schema 6. */
-export const SKETCH_SPAN_MAX: i32 = 1024;
+/** Block: 16 f64 counts of neighbouring buckets. */
+export const BLOCK_SHIFT: i32 = 4;
+export const BLOCK_BUCKETS: i32 = 16;
+export const BLOCK_BYTES: i32 = 128;
+/** More blocks than this (32 KiB) halve the resolution. */
+export const SKETCH_BLOCKS_MAX: i32 = 256;
 
 // ---- Last: what a counter Group remembers of one Series ---------------------------------------------------------------
 /** i32 x 2: XXH64 of the Series' identity. */

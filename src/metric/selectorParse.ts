@@ -1,8 +1,9 @@
 // Reads selectors: `name`, `{...}`, `name{...}`, alternatives by `or`, `{"my.metric"}`, quoted label names, the three quotes,
 // a trailing comma. Grammar: VictoriaMetrics' metricsql, less what cannot select series (ranges, offsets, functions).
 // One pass over the text with an index; the first error ends it and says its offset.
-import { compileLabelRegex } from "./selectorRegex.js";
+
 import type { Matcher, Selector } from "./selector.js";
+import { compileLabelRegex } from "./selectorRegex.js";
 
 export interface SelectorError {
   /** Index into the text, UTF-16 units. */
@@ -71,8 +72,9 @@ class Reader {
     const found = identifier.exec(this.text)?.[0];
     if (found === undefined) return undefined;
     this.at = identifier.lastIndex;
-    return found.replace(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))/gsu, (_all, byte?: string, unit?: string, char?: string) =>
-      char ?? String.fromCharCode(Number.parseInt(byte ?? unit ?? "", 16)),
+    return found.replace(
+      /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))/gsu,
+      (_all, byte?: string, unit?: string, char?: string) => char ?? String.fromCharCode(Number.parseInt(byte ?? unit ?? "", 16)),
     );
   }
 
@@ -201,10 +203,12 @@ function refuseRest(reader: Reader): void {
   reader.skipSpace();
   const rest = reader.text.slice(reader.at);
   if (rest === "") return;
-  if (rest.startsWith("[")) throw new Refusal(reader.at, `a range such as ${rest.slice(0, 12)} cannot stand here`, "remove it: interval: sets the window");
+  if (rest.startsWith("["))
+    throw new Refusal(reader.at, `a range such as ${rest.slice(0, 12)} cannot stand here`, "remove it: interval: sets the window");
   if (/^offset\b/i.test(rest)) throw new Refusal(reader.at, "offset cannot stand here", "remove it: rules see samples as they arrive");
   if (rest.startsWith("@")) throw new Refusal(reader.at, "@ cannot stand here", "remove it: rules see samples as they arrive");
-  if (rest.startsWith("(")) throw new Refusal(reader.at, "a function cannot stand here", "write the series selector alone; outputs: names the functions");
+  if (rest.startsWith("("))
+    throw new Refusal(reader.at, "a function cannot stand here", "write the series selector alone; outputs: names the functions");
   if (/^or\b/i.test(rest)) throw new Refusal(reader.at, "or stands outside the braces", 'write {a="1" or b="2"}, or a list of selectors');
   throw new Refusal(reader.at, `unexpected ${describe(reader)} after the selector`);
 }

@@ -52,12 +52,27 @@ function literalsOf(text: string): readonly string[] | undefined {
   }
 }
 
+/** Whether `|` may stand outside all parentheses. Says yes when classes or `\Q` make that hard to see. */
+function mayAlternate(text: string): boolean {
+  if (!text.includes("|")) return false;
+  if (text.includes("[") || text.includes("\\Q")) return true;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === "\\") at += 1;
+    else if (char === "(") depth += 1;
+    else if (char === ")") depth -= 1;
+    else if (char === "|" && depth === 0) return true;
+  }
+  return false;
+}
+
 function prefixOf(text: string): string {
-  if (text.includes("|")) return "";
+  if (mayAlternate(text)) return "";
   const { literal, end } = readLiteral(text, 0);
   const next = text[end];
   // A quantifier binds to the last character (a whole code point), which is then not certain.
-  if (next !== undefined && "*?+{".includes(next)) return [...literal].slice(0, -1).join("");
+  if (next !== undefined && "*?+{".includes(next)) return literal.replace(/.$/su, "");
   return literal;
 }
 

@@ -56,7 +56,14 @@ describe("duration", () => {
   });
 
   test("duration: parts with units -> their exact sum", () => {
-    const units = [["ms", 1], ["s", 1000], ["m", 60_000], ["h", 3_600_000], ["d", 86_400_000], ["w", 604_800_000]] as const;
+    const units = [
+      ["ms", 1],
+      ["s", 1000],
+      ["m", 60_000],
+      ["h", 3_600_000],
+      ["d", 86_400_000],
+      ["w", 604_800_000],
+    ] as const;
     const part = fc.tuple(fc.integer({ min: 0, max: 999 }), fc.constantFrom(...units));
     fc.assert(
       fc.property(fc.array(part, { minLength: 1, maxLength: 5 }), (parts) => {

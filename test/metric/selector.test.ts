@@ -104,7 +104,28 @@ describe("selector: what it refuses, and where", () => {
   });
 
   test("selector: any text -> an answer, with an offset inside it", () => {
-    const pieces = fc.constantFrom("m", "{", "}", '"', "'", "`", "a", "=", "=~", "!~", "!=", ",", " or ", "\\", "x", "(", "[", "é", "\u0000", "\ud800");
+    const pieces = fc.constantFrom(
+      "m",
+      "{",
+      "}",
+      '"',
+      "'",
+      "`",
+      "a",
+      "=",
+      "=~",
+      "!~",
+      "!=",
+      ",",
+      " or ",
+      "\\",
+      "x",
+      "(",
+      "[",
+      "é",
+      "\u0000",
+      "\ud800",
+    );
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 20 }), (parts) => {
         const text = parts.join("");
@@ -118,7 +139,29 @@ describe("selector: what it refuses, and where", () => {
 
 describe("selector: regular expressions", () => {
   test("regex: literals and prefix -> agree with what RE2 accepts", () => {
-    const pieces = fc.constantFrom("a", "b", "ab", "|", "\\.", ".", ".*", "(a|b)", "(?i)", "b?", "[ab]", "(", ")", "^", "$", "{2}", "\\d", "+");
+    const pieces = fc.constantFrom(
+      "a",
+      "b",
+      "ab",
+      "|",
+      "\\.",
+      ".",
+      ".*",
+      "(a|b)",
+      "(?i)",
+      "b?",
+      "[ab]",
+      "[(]",
+      "(?:b|ab).",
+      "\\(",
+      "(",
+      ")",
+      "^",
+      "$",
+      "{2}",
+      "\\d",
+      "+",
+    );
     const values = fc.array(fc.constantFrom("a", "b", "ab", ".", "A", "1", ""), { maxLength: 4 }).map((parts) => parts.join(""));
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 5 }), fc.array(values, { minLength: 20, maxLength: 20 }), (parts, tries) => {
@@ -147,6 +190,10 @@ describe("selector: regular expressions", () => {
     ["a\\.b", ["a.b"], ""],
     ["a\\db", undefined, "a"],
     ["ab|c.*", undefined, ""],
+    ["ab(?:c|d).*", undefined, "ab"],
+    ["ab\\(|c.*", undefined, ""],
+    ["ab[(]|c.*", undefined, ""],
+    ["ab(c|d)|e", undefined, ""],
   ])("regex: %s -> what the index may use", (text, literals, prefix) => {
     const compiled = compileLabelRegex(text);
     expect(compiled.ok ? [compiled.regex.literals, compiled.regex.prefix] : undefined).toEqual([literals, prefix]);

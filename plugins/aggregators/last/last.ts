@@ -7,5 +7,5 @@ export const output: Output = {
   idle: "nothing",
   type: "gauge",
   check: (args) => (args.length === 0 ? undefined : "last takes no arguments"),
-  rows: () => [{ labels: [], read: (view) => view.count === 0 ? Number.NaN : view.last }],
+  rows: () => [{ labels: [], read: (view) => (view.count === 0 ? Number.NaN : view.last) }],
 };

@@ -7,5 +7,5 @@ export const output: Output = {
   idle: "nothing",
   type: "gauge",
   check: (args) => (args.length === 0 ? undefined : "rate_sum takes no arguments"),
-  rows: () => [{ labels: [], read: (view) => view.rateSeries === 0 ? Number.NaN : view.rateSum }],
+  rows: () => [{ labels: [], read: (view) => (view.rateSeries === 0 ? Number.NaN : view.rateSum) }],
 };

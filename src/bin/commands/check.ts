@@ -43,7 +43,9 @@ export function registerCheck(program: Command): void {
     .command("check")
     .description("validate rule files: all errors at once, with line, column and cure")
     .argument("<file...>", "rule files, folders of *.yaml, or globs; together one set of rules")
-    .addOption(new Option("--naming <naming>", "how samples are named, which decides what can match").choices(["telegraf", "vmagent"]).default("telegraf"))
+    .addOption(
+      new Option("--naming <naming>", "how samples are named, which decides what can match").choices(["telegraf", "vmagent"]).default("telegraf"),
+    )
     .action(async (patterns: string[], options: { naming: "telegraf" | "vmagent" }) => {
       const { text, exitCode } = await checkRuleFiles(patterns, options.naming, process.env);
       process.stdout.write(`${text}\n`);
