@@ -6,13 +6,14 @@
 //
 // Lines carry times of the next seconds (within --max-future), so nothing depends on when the test gets to run; the windows
 // close by the aggregator's own clock. Expected rows are the reference's, closed until every group is retired.
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Row } from "#limpet/metric/rowBlock.js";
 import { differences } from "../reference/compareRows.js";
 import { linesText } from "../reference/lineText.js";
