@@ -4,8 +4,8 @@
 //   LIMPET_RUNS=300   random scenarios per property
 //   LIMPET_SEED=N     replays: a failure prints the seed, fast-check's shrunk scenario and the rows that differ
 import { describe, test } from "@jest/globals";
-import type { Row } from "#limpet/metric/rowBlock.js";
 import fc from "fast-check";
+import type { Row } from "#limpet/metric/rowBlock.js";
 import { anyOrder, counters, mixed, type Scenario, wovenTwice } from "../reference/arbitraries.js";
 import { differences } from "../reference/compareRows.js";
 import { chunksOf, linesText } from "../reference/lineText.js";

@@ -80,7 +80,15 @@ function linesAt(hostIndex: number, half: number, timeNs: bigint): Point[] {
   const tags = { region, host };
   return [
     { measurement: "latency", tags, fields: [["seconds", float(10 + pair + sign * deviation)]], timeNs },
-    { measurement: "http", tags, fields: [["requests", int(requests(hostIndex, half))], ["noise", float(0.3)]], timeNs },
+    {
+      measurement: "http",
+      tags,
+      fields: [
+        ["requests", int(requests(hostIndex, half))],
+        ["noise", float(0.3)],
+      ],
+      timeNs,
+    },
     {
       measurement: "svc",
       tags,

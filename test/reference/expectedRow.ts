@@ -4,7 +4,20 @@
 // double-double arithmetic may lose when terms cancel; it is 0 where all terms are small dyadic numbers, whose sums
 // double-double holds exactly. Quantiles are estimates of the exact rank's value with a relative error.
 import type { Row } from "#limpet/metric/rowBlock.js";
-import { absolute, add, compare, fromDouble, isDouble, multiply, type Rational, sqrtToDouble, subtract, toDouble, ulpsBetween, ZERO } from "./rational.js";
+import {
+  absolute,
+  add,
+  compare,
+  fromDouble,
+  isDouble,
+  multiply,
+  type Rational,
+  sqrtToDouble,
+  subtract,
+  toDouble,
+  ulpsBetween,
+  ZERO,
+} from "./rational.js";
 
 export type Tolerance =
   | { readonly kind: "value"; readonly ulps: number; readonly slack: Rational }

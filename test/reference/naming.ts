@@ -21,8 +21,7 @@ function sanitise(name: string, valid: RegExp, first: RegExp, rest: RegExp): str
 }
 
 export function metricName(measurement: string, field: string): string | undefined {
-  const sanitised = (name: string): string | undefined =>
-    sanitise(name, VALID_METRIC, /[a-zA-Z_:]/, /[a-zA-Z0-9_:]/);
+  const sanitised = (name: string): string | undefined => sanitise(name, VALID_METRIC, /[a-zA-Z_:]/, /[a-zA-Z0-9_:]/);
   if (measurement === "prometheus" || measurement === "prometheus_remote_write") return sanitised(field);
   if (field === "value" || field === "counter" || field === "gauge") return sanitised(measurement);
   return sanitised(`${measurement}_${field}`);

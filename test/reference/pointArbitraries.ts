@@ -67,9 +67,7 @@ export function samplePoints(value: fc.Arbitrary<FieldValue>): fc.Arbitrary<Poin
       measurement: fc.constantFrom(...measurements),
       tags: fc.constantFrom(...tagSets),
       fields: fields(value),
-      timeNs: fc
-        .tuple(fc.integer({ min: 0, max: spanMs }), subMillisecondNs)
-        .map(([ms, ns]) => BigInt(base + ms) * 1_000_000n + BigInt(ns)),
+      timeNs: fc.tuple(fc.integer({ min: 0, max: spanMs }), subMillisecondNs).map(([ms, ns]) => BigInt(base + ms) * 1_000_000n + BigInt(ns)),
     });
     return fc.array(point.filter(isDecided), { minLength: 1, maxLength: 60 });
   });

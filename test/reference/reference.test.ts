@@ -7,7 +7,7 @@ import { labelName, metricName, samplesOf, timeMsOf } from "./naming.js";
 import type { FieldValue, Point } from "./point.js";
 import { divide, fromInteger, ZERO } from "./rational.js";
 import { referenceRows } from "./reference.js";
-import { matches, type LabelTest, type ReferenceRule } from "./referenceRule.js";
+import { type LabelTest, matches, type ReferenceRule } from "./referenceRule.js";
 
 const SECOND = 1_000_000_000;
 
@@ -135,7 +135,7 @@ describe("groups", () => {
 
   test("by: a label absent on a series -> group without it", () => {
     expect(run(rule({ outputs: outputs("sum_samples"), by: ["region"] }), three)).toEqual([
-      'm:10s_by_region_sum_samples 4 @10',
+      "m:10s_by_region_sum_samples 4 @10",
       'm:10s_by_region_sum_samples{region="eu"} 3 @10',
     ]);
   });
@@ -302,24 +302,16 @@ describe("counters", () => {
 
   test("total: retired and back within series_memory -> starts from 0, the last value stays", () => {
     const points = [at(1, 5), at(2, 8), at(41, 12)];
-    expect(run(rule({ outputs: outputs("total"), stalenessMs: 10_000 }), points)).toEqual([
-      "m:10s_total 3 @10",
-      "m:10s_total 4 @50",
-    ]);
+    expect(run(rule({ outputs: outputs("total"), stalenessMs: 10_000 }), points)).toEqual(["m:10s_total 3 @10", "m:10s_total 4 @50"]);
   });
 
   test("rate_sum: increments over time since the previous window's last sample -> per second, summed", () => {
     const points = [at(1, 0, { host: "a" }), at(5, 8, { host: "a" }), at(13, 24, { host: "a" }), at(12, 7, { host: "b" })];
-    expect(run(rule({ outputs: outputs("rate_sum"), by: ["__name__"] }), points)).toEqual([
-      "m:10s_rate_sum 2 @10",
-      "m:10s_rate_sum 2 @20",
-    ]);
+    expect(run(rule({ outputs: outputs("rate_sum"), by: ["__name__"] }), points)).toEqual(["m:10s_rate_sum 2 @10", "m:10s_rate_sum 2 @20"]);
   });
 
   test("rate_sum: first sample counted by zero -> contributes nothing to the rate", () => {
-    expect(run(rule({ outputs: outputs("rate_sum"), firstSample: "zero" }), [at(1, 100), at(3, 104)])).toEqual([
-      "m:10s_rate_sum 2 @10",
-    ]);
+    expect(run(rule({ outputs: outputs("rate_sum"), firstSample: "zero" }), [at(1, 100), at(3, 104)])).toEqual(["m:10s_rate_sum 2 @10"]);
   });
 
   test("rate_sum: no time between samples -> no row", () => {
@@ -381,15 +373,28 @@ describe("differences", () => {
   const row = { name: "m", labels: { a: "1" }, timestamp: 10 };
 
   test("equal rows in another order -> none", () => {
-    const expected = [{ ...row, ...exactly(1) }, { ...row, timestamp: 20, ...exactly(2) }];
-    const actual = [{ ...row, timestamp: 20, value: 2 }, { ...row, value: 1 }];
+    const expected = [
+      { ...row, ...exactly(1) },
+      { ...row, timestamp: 20, ...exactly(2) },
+    ];
+    const actual = [
+      { ...row, timestamp: 20, value: 2 },
+      { ...row, value: 1 },
+    ];
     expect(differences(expected, actual)).toEqual([]);
   });
 
   test("missing, doubled, unasked-for and different rows -> each named", () => {
     const found = differences(
-      [{ ...row, ...exactly(1) }, { ...row, timestamp: 20, ...exactly(2) }],
-      [{ ...row, value: 3 }, { ...row, value: 3 }, { ...row, labels: {}, value: 1 }],
+      [
+        { ...row, ...exactly(1) },
+        { ...row, timestamp: 20, ...exactly(2) },
+      ],
+      [
+        { ...row, value: 3 },
+        { ...row, value: 3 },
+        { ...row, labels: {}, value: 1 },
+      ],
     );
     expect(found.map((line) => line.split(":")[0])).toEqual(["twice", "differs", "missing", "nobody asked for"]);
   });

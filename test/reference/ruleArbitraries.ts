@@ -57,9 +57,7 @@ const grouping: fc.Arbitrary<Pick<ReferenceRule, "by" | "without">> = fc.oneof(
   fc.subarray([...LABELS, "absent"], { minLength: 1 }).map((without) => ({ by: undefined, without })),
 );
 
-const quantiles = fc
-  .subarray([0, 0.25, 0.5, 0.9, 0.99, 1], { minLength: 1 })
-  .map((args) => ({ name: "quantiles", args }));
+const quantiles = fc.subarray([0, 0.25, 0.5, 0.9, 0.99, 1], { minLength: 1 }).map((args) => ({ name: "quantiles", args }));
 
 const sampleOutputs: fc.Arbitrary<Outputs> = fc
   .tuple(
@@ -89,7 +87,15 @@ function told(rule: ReferenceRule, apart: Apart, index: number): ReferenceRule {
     case "name":
       return { ...rule, keepMetricNames: false, outputName: `${prefix}:{metric}:{interval}_by_{by}_without_{without}_{output}` };
     case "constant name":
-      return { ...rule, keepMetricNames: false, outputName: `${prefix}_all_{output}`, labels: [["a0", "x"], ["zone", "y z"]] };
+      return {
+        ...rule,
+        keepMetricNames: false,
+        outputName: `${prefix}_all_{output}`,
+        labels: [
+          ["a0", "x"],
+          ["zone", "y z"],
+        ],
+      };
   }
 }
 
@@ -132,9 +138,7 @@ function ruleOf(from: Shape, allOutputs: Outputs): ReferenceRule {
 function rulesWith(outputs: fc.Arbitrary<Outputs>): fc.Arbitrary<WrittenRule[]> {
   return fc
     .array(fc.tuple(shape, outputs), { minLength: 1, maxLength: 4 })
-    .map((all) =>
-      all.map(([from, calls], i) => ({ rule: told(ruleOf(from, calls), from.apart, i), joined: from.joined && from.match.length > 1 })),
-    );
+    .map((all) => all.map(([from, calls], i) => ({ rule: told(ruleOf(from, calls), from.apart, i), joined: from.joined && from.match.length > 1 })));
 }
 
 /** Outputs that depend on the samples of a window alone. */
