@@ -53,6 +53,7 @@ import {
   ROOT_GROUPS,
   ROOT_KEYS,
   ROOT_LASTS,
+  ROOT_SERIES,
   TARGET_BYTES,
   TARGET_GROUP,
   TARGET_LAST,
@@ -66,8 +67,8 @@ import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
 import { type FieldNames, type LineNames, NameCache } from "./nameCache.js";
 import { sliceStemOf, stemOf } from "./outputName.js";
-import { sliceBytes } from "./sliceBytes.js";
 import { matchingRules, type RuleIndex } from "./ruleIndex.js";
+import { sliceBytes } from "./sliceBytes.js";
 
 const encoder = new TextEncoder();
 
@@ -165,6 +166,7 @@ export class Admission {
     i32.store(room + FIELD_TARGETS, targets.at);
     i32.store(room + FIELD_TARGET_COUNT, targets.count);
     i32.store(key + KEY_FIELD_COUNT, count + 1);
+    if (targets.count > 0) i32.store(this.#root + ROOT_SERIES, i32.load(this.#root + ROOT_SERIES) + 1);
   }
 
   /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
@@ -194,11 +196,7 @@ export class Admission {
     const slotHash = hash.low ^ (group >>> 3);
     for (let slot = tableProbe(table, slotHash, -1); slot >= 0; slot = tableProbe(table, slotHash, slot)) {
       const last = tableAt(table, slot);
-      if (
-        i32.load(last + LAST_GROUP) === group &&
-        i32.load(last + LAST_HASH_LOW) === hash.low &&
-        i32.load(last + LAST_HASH_HIGH) === hash.high
-      )
+      if (i32.load(last + LAST_GROUP) === group && i32.load(last + LAST_HASH_LOW) === hash.low && i32.load(last + LAST_HASH_HIGH) === hash.high)
         return last;
     }
     const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);

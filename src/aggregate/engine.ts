@@ -5,8 +5,24 @@
 //                            └──unusual──▶ decodeLine ─▶ admission ─┘
 //
 // The driver writes bytes into `inputRoom()` and reports them; whole lines are consumed, the rest waits for more.
-import { INPUT_AT, INPUT_BYTES, INPUT_SLACK, LEDGER_CLOSED, ROOT_ARRIVAL, ROOT_EPOCH, ROOT_FUTURE, ROOT_GROUPS, ROOT_KEYS } from "../kernel/layout.js";
-import { ROOT_LASTS, ROOT_LINES, ROOT_NEWEST, ROOT_PAGES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
+import {
+  INPUT_AT,
+  INPUT_BYTES,
+  INPUT_SLACK,
+  LEDGER_CLOSED,
+  ROOT_ARRIVAL,
+  ROOT_EPOCH,
+  ROOT_FUTURE,
+  ROOT_GROUPS,
+  ROOT_KEYS,
+  ROOT_LASTS,
+  ROOT_LINES,
+  ROOT_NEWEST,
+  ROOT_PAGES,
+  ROOT_PREVIOUS,
+  ROOT_STOP,
+  RUN_DONE,
+} from "../kernel/layout.js";
 import "../kernel/constants.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
 import { closeOwner, openOwner, ownedBytes } from "../kernel/pages.js";

@@ -4,9 +4,10 @@
 //   Group   unseen ──sample──▶ alive ──no sample within staleness──▶ retired ──sample──▶ alive, a new total with a new start
 //
 // A living Group without samples in the Window still yields what its outputs say: 0, a repeated total, or nothing.
-import { foldRates, addToTotal } from "../kernel/counter.js";
-import { addPair } from "../kernel/exact.js";
+
 import { releaseCell } from "../kernel/cell.js";
+import { addToTotal, foldRates } from "../kernel/counter.js";
+import { addPair } from "../kernel/exact.js";
 import {
   CELL_NEWEST,
   CELL_WINDOW,
@@ -26,7 +27,7 @@ import {
 } from "../kernel/layout.js";
 import { heapBuffer } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
-import { type LabelBytes, rowLabels, type RowWriter } from "../metric/rowWriter.js";
+import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.js";
 import type { CompiledRule, OutputNames } from "./compile.js";
 import { FlushView } from "./windowView.js";
 

@@ -14,6 +14,7 @@ import {
   ROOT_KEYS,
   ROOT_MATCHED,
   ROOT_RECEIVED,
+  ROOT_SERIES,
   TABLE_COUNT,
 } from "../kernel/layout.js";
 import type { CompiledRule } from "./compile.js";
@@ -40,6 +41,8 @@ export interface EngineLedger {
   readonly samplesIgnored: Readonly<Record<string, number>>;
   /** Distinct `measurement,tags` keys in the cache. */
   readonly keys: number;
+  /** Input series some rule wants, now. */
+  readonly series: number;
   readonly rules: readonly RuleLedger[];
 }
 
@@ -74,6 +77,7 @@ export function readLedger(root: number, rules: readonly CompiledRule[]): Engine
     samplesMatched: f64.load(root + ROOT_MATCHED),
     samplesIgnored: reasonsAt(root + ROOT_IGNORED, ignoreReasons),
     keys: i32.load(root + ROOT_KEYS + TABLE_COUNT),
+    series: i32.load(root + ROOT_SERIES),
     rules: rules.map(readRuleLedger),
   };
 }

@@ -8,6 +8,7 @@
 // Numbers are little-endian; doubles are exact. Version N reads N and N-1.
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import {
+  CELL_NEWER,
   GROUP_CARRY,
   GROUP_IDENTITY,
   GROUP_IDENTITY_BYTES,
@@ -20,7 +21,6 @@ import {
   GROUP_START,
   GROUP_STATE,
   GROUP_TOTAL,
-  CELL_NEWER,
   LAST_HASH_HIGH,
   LAST_HASH_LOW,
   LAST_NEXT,

@@ -41,6 +41,7 @@ import {
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_PREVIOUS,
+  ROOT_SERIES,
   TABLE_MASK,
   TARGET_BYTES,
   TARGET_GROUP,
@@ -185,7 +186,9 @@ function freeKey(root: number, key: number): void {
     const targets = i32.load(field + FIELD_TARGET_COUNT);
     const at = i32.load(field + FIELD_TARGETS);
     for (let target = at; target < at + targets * TARGET_BYTES; target += TARGET_BYTES) forgetSeries(target);
-    if (targets > 0) release(root, at, targets * TARGET_BYTES);
+    if (targets === 0) continue;
+    release(root, at, targets * TARGET_BYTES);
+    i32.store(root + ROOT_SERIES, i32.load(root + ROOT_SERIES) - 1);
   }
   if (max > 0) release(root, fields, max * FIELD_BYTES);
   // KEY_LENGTH is overwritten by the mark; the size stands in the place of the prediction.

@@ -6,6 +6,7 @@ import { registerAggregate } from "./commands/aggregate.js";
 import { registerCheck } from "./commands/check.js";
 import { registerParse } from "./commands/parse.js";
 import { registerReplay } from "./commands/replay.js";
+import { registerUp } from "./commands/up.js";
 import { UsageError } from "./options.js";
 import { version } from "./version.js";
 
@@ -20,7 +21,7 @@ function build(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .enablePositionalOptions();
-  for (const register of [registerAggregate, registerReplay, registerCheck, registerParse]) register(program);
+  for (const register of [registerUp, registerAggregate, registerReplay, registerCheck, registerParse]) register(program);
   for (const command of program.commands) command.helpOption("--help", "print help").exitOverride();
   return program;
 }

@@ -57,7 +57,8 @@ function sectionOf(path: string, command: string): Readonly<Record<string, unkno
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${path}: ${error instanceof Error ? error.message : "cannot be read"}`);
   }
-  if (typeof document !== "object" || document === null) throw new UsageError(`${path}: expected a map with a section per command, e.g. \`aggregate:\``);
+  if (typeof document !== "object" || document === null)
+    throw new UsageError(`${path}: expected a map with a section per command, e.g. \`aggregate:\``);
   const section: unknown = Object.entries(document).find(([name]) => name === command)?.[1];
   if (section === undefined || section === null) return {};
   if (typeof section !== "object") throw new UsageError(`${path}: ${command}: expected a map of options`);

@@ -2,10 +2,11 @@
 // out. It owns the outbox (frozen rows no sink has answered for) and the only catch.
 //
 //   reading ──tick──▶ reading ──stop──▶ stopping: close what is due, send, then either a checkpoint (--data) or partial windows
-import type { SteadyClock } from "../base/clock.js";
-import type { Log } from "../base/log.js";
+
 import type { Engine, EngineAction, EngineEvent } from "../aggregate/engine.js";
 import { type Restored, restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
+import type { SteadyClock } from "../base/clock.js";
+import type { Log } from "../base/log.js";
 import type { InputTarget } from "../execd/stdin.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { BlockOutcome, Sink } from "../sink/sink.js";
@@ -107,12 +108,17 @@ export class Aggregator implements InputTarget {
       const before = partialWindows(engine);
       this.#step({ kind: "finish" });
       const partial = partialWindows(engine) - before;
-      if (partial > 0) log.warn(`${String(partial)} windows were still open and left as partial values stamped ${new Date(clock.now()).toISOString()}; --data DIR keeps them for the next start`);
+      if (partial > 0)
+        log.warn(
+          `${String(partial)} windows were still open and left as partial values stamped ${new Date(clock.now()).toISOString()}; --data DIR keeps them for the next start`,
+        );
     }
     await Promise.all(sinks.map((sink) => sink.close(deadlineMs)));
     if (checkpoint === undefined) return;
     const outbox = [...this.#outbox].map((entry) => entry.block);
-    await checkpoint.put(takeSnapshot({ root: engine.root, rules: engine.rules, admission: engine.admission, outbox }, WHOLE, { term: "0.0", number: 1 }));
+    await checkpoint.put(
+      takeSnapshot({ root: engine.root, rules: engine.rules, admission: engine.admission, outbox }, WHOLE, { term: "0.0", number: 1 }),
+    );
   }
 
   #step(event: EngineEvent): void {
@@ -120,7 +126,10 @@ export class Aggregator implements InputTarget {
       for (const action of this.#options.engine.step(this.#options.clock.now(), event)) this.#carryOut(action);
       if (event.kind !== "tick") return;
       const step = this.#options.clock.step();
-      if (step !== undefined) this.#options.log.warn(`the wall clock stepped by ${String(Math.round(step))} ms; windows keep following the clock of the start of this process`);
+      if (step !== undefined)
+        this.#options.log.warn(
+          `the wall clock stepped by ${String(Math.round(step))} ms; windows keep following the clock of the start of this process`,
+        );
     } catch (error) {
       // A broken invariant in a machine: restart and handoff are tested paths, a wrong number is not.
       this.#options.onBroken(error);

@@ -63,7 +63,7 @@ export function selfStats({ engine, aggregator, sinks }: Watched): SelfStats {
     samplesMatched: ledger.samplesMatched,
     samplesIgnored: ledger.samplesIgnored,
     linesInvalid: ledger.linesInvalid,
-    series: ledger.rules.reduce((sum, rule) => sum + rule.series, 0),
+    series: ledger.series,
     windowsPartial: ledger.rules.reduce((sum, rule) => sum + rule.windowsPartial, 0),
     flushLagSeconds: aggregator.flushLagSeconds,
     rules: ruleStats(engine),
@@ -95,7 +95,7 @@ export function processLedger({ engine, aggregator, sinks }: Watched): ProcessLe
     rows_unknown: stats.reduce((total, sink) => total + sink.unknown, 0),
     rows_dropped: stats.reduce((into, sink) => addReasons(into, sink.dropped), {}),
     rows_queued: stats.reduce((total, sink) => total + sink.queueRows, 0),
-    series: ledger.rules.reduce((total, rule) => total + rule.series, 0),
+    series: ledger.series,
     groups: sum((rule) => rule.groups),
     windows_flushed: sum((rule) => rule.windowsFlushed),
   };

@@ -1,7 +1,8 @@
 // Allocation in size classes. Records come from chunks of pages and go back to a free list of their class; sizes above
 // 32 KiB are runs of pages. The caller knows each record's size, so there are no headers.
-import { clear, pages, unpages } from "./leaf.js";
+
 import { ROOT_BUMP, ROOT_BUMP_END, ROOT_FREE } from "./layout.js";
+import { clear, pages, unpages } from "./leaf.js";
 
 const CHUNK_PAGES: i32 = 4;
 const PAGED: i32 = 32768;

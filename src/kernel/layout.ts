@@ -37,6 +37,8 @@ export const ROOT_BUMP_END: i32 = 56;
 export const ROOT_STOP: i32 = 60;
 /** Counts up at every sweep; a Key stamps it when used. */
 export const ROOT_EPOCH: i32 = 64;
+/** Input series: fields of Keys that some rule wants. */
+export const ROOT_SERIES: i32 = 68;
 /** f64 ms: arrival time of the batch. */
 export const ROOT_ARRIVAL: i32 = 72;
 /** f64 ms: samples after it are dropped{future}. */

@@ -15,10 +15,9 @@ function reserve(): ArrayBuffer {
     const memory = new WebAssembly.Memory({ initial: PAGE_COUNT, maximum: PAGE_COUNT });
     return memory.buffer;
   } catch (cause) {
-    throw new Error(
-      "cannot reserve 2 GiB of address space (not RAM: untouched pages cost nothing); raise the limit on virtual memory (ulimit -v)",
-      { cause },
-    );
+    throw new Error("cannot reserve 2 GiB of address space (not RAM: untouched pages cost nothing); raise the limit on virtual memory (ulimit -v)", {
+      cause,
+    });
   }
 }
 

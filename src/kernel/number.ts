@@ -1,8 +1,9 @@
 // Numbers of line protocol, exactly rounded. Up to 15 digits take two integer registers and one division by a power of ten
 // (Clinger's fast path: both operands are exact doubles, so the quotient is correctly rounded); longer mantissas and exponents
 // go through the `decimal` leaf. bench: parseNumber.
-import { decimal } from "./leaf.js";
+
 import { POWERS, VALUE } from "./layout.js";
+import { decimal } from "./leaf.js";
 
 /**
  * Parses the number at `at` into VALUE and returns the address behind it (and behind its `i` or `u`). 0: not a number for the

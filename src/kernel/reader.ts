@@ -12,7 +12,7 @@
 // caller takes it through the complete decoder (metric/lineDecoder.ts). It leaves the fast path, never the semantics.
 //
 // The caller guarantees: `end` lies behind a '\n', and INPUT_SLACK readable bytes follow it. bench: run.
-import { imul, unaligned } from "./leaf.js";
+
 import {
   FIELD_BYTES,
   FIELD_NAME,
@@ -37,6 +37,7 @@ import {
   TABLE_SLOTS,
   VALUE,
 } from "./layout.js";
+import { imul, unaligned } from "./leaf.js";
 import { parseNumber } from "./number.js";
 import { addLine, SCRATCH_NUMBER, SCRATCH_STRING } from "./plan.js";
 

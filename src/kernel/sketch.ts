@@ -6,7 +6,6 @@
 //
 //   side ─▶ directory [ · | ─▶ 16 counts | · | · | ─▶ 16 counts ]      block = bucket index >> 4
 import { allocate, release } from "./alloc.js";
-import { copy } from "./leaf.js";
 import {
   BITS,
   BLOCK_BUCKETS,
@@ -29,6 +28,7 @@ import {
   SKETCH_SCHEMA,
   SKETCH_ZEROES,
 } from "./layout.js";
+import { copy } from "./leaf.js";
 
 /** Bucket index at schema 6 of a positive finite value. */
 export function bucketOf(value: f64): i32 {
@@ -174,7 +174,10 @@ function cover(root: i32, side: i32, number: i32): i32 {
 function halve(root: i32, sketch: i32): i32 {
   const fresh: i32 = openSketch(root);
   if (fresh == 0) return 0;
-  if (halveSide(root, sketch + SKETCH_POSITIVE, fresh + SKETCH_POSITIVE, fresh) == 0 || halveSide(root, sketch + SKETCH_NEGATIVE, fresh + SKETCH_NEGATIVE, fresh) == 0) {
+  if (
+    halveSide(root, sketch + SKETCH_POSITIVE, fresh + SKETCH_POSITIVE, fresh) == 0 ||
+    halveSide(root, sketch + SKETCH_NEGATIVE, fresh + SKETCH_NEGATIVE, fresh) == 0
+  ) {
     releaseSketch(root, fresh);
     return 0;
   }

@@ -1,8 +1,8 @@
 // Open-addressing hash tables over { hash, address } slots. A table does not compare: it walks the slots of a hash, and the
 // caller looks at the records. Nothing is removed one by one; sweeps empty a table and put the survivors back.
 import { allocate, release } from "./alloc.js";
-import { clear } from "./leaf.js";
 import { TABLE_COUNT, TABLE_MASK, TABLE_SLOTS } from "./layout.js";
+import { clear } from "./leaf.js";
 
 /** Makes an empty table with room for 5/8 of `slots` (a power of two) records. Returns 1, or 0 without memory. */
 export function tableOpen(root: i32, table: i32, slots: i32): i32 {

@@ -7,10 +7,10 @@ import { isInt64, readInteger, readNumber, spanBoolean, spanNumber, spanTime } f
 import {
   BACKSLASH,
   COMMA,
-  compareBytes,
   CR,
-  endsToken,
+  compareBytes,
   EQUALS,
+  endsToken,
   type Grammar,
   isControl,
   isSeparator,

@@ -16,7 +16,11 @@ import { compareUtf8, decodeUtf8 } from "./utf8.js";
 export type Naming = "telegraf" | "vmagent";
 
 export type NamedSeries =
-  | { readonly series: Series; /** Labels dropped for want of a name of their own. */ readonly collisions: number; /** Texts with bytes that are not UTF-8. */ readonly badUtf8: number }
+  | {
+      readonly series: Series /** Labels dropped for want of a name of their own. */;
+      readonly collisions: number /** Texts with bytes that are not UTF-8. */;
+      readonly badUtf8: number;
+    }
   | { readonly ignored: "name" };
 
 const VALID_METRIC = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;

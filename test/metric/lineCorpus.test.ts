@@ -97,7 +97,11 @@ describe("corpus, decode", () => {
   });
 
   test("corpus: every input, cut at every byte -> the same results", () => {
-    const differing = cases.flatMap(({ input }) => splitDifferences(bytesOf(input.text)).slice(0, 1).map((text) => `${input.key} ${text}`));
+    const differing = cases.flatMap(({ input }) =>
+      splitDifferences(bytesOf(input.text))
+        .slice(0, 1)
+        .map((text) => `${input.key} ${text}`),
+    );
     expect(differing).toEqual([]);
   });
 });

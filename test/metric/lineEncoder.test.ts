@@ -2,8 +2,8 @@
 // then random points: the line reads back as the point, and encoding what was read gives the same line.
 
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "@jest/globals";
 import { Point as ClientPoint } from "@influxdata/influxdb-client";
+import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { decodeLine, type Field, type Point } from "#limpet/metric/lineDecoder.js";
 import { type EncodablePoint, encodePoint, plainFloat } from "#limpet/metric/lineEncoder.js";
@@ -11,7 +11,10 @@ import { pointText } from "./lineText.js";
 
 type CorpusValue = Partial<Record<"float" | "int" | "uint" | "bool" | "string", string | number | boolean>>;
 interface EncodeCase {
-  input: { key: string; point: { name: string; tags: { key: string; value: string }[]; fields: { key: string; value: CorpusValue }[]; time: string } };
+  input: {
+    key: string;
+    point: { name: string; tags: { key: string; value: string }[]; fields: { key: string; value: CorpusValue }[]; time: string };
+  };
   output: { result?: string; error?: string };
 }
 
@@ -61,7 +64,9 @@ describe("encode: the corpus", () => {
       if (ours === output.result) continue;
       const reads = ours !== undefined && output.result !== undefined && pointText(decode(ours)) === pointText(decode(output.result));
       const name = reads ? "same point" : output.result === undefined ? "the reference refuses" : "other";
-      (differences[name] ??= []).push(/[0-9.]e[+-][0-9]/.test(output.result ?? "") ? "exponent" : `${String(ours)} | ${String(output.result ?? output.error)}`);
+      (differences[name] ??= []).push(
+        /[0-9.]e[+-][0-9]/.test(output.result ?? "") ? "exponent" : `${String(ours)} | ${String(output.result ?? output.error)}`,
+      );
     }
     // The reference writes 6.632243e+06; Telegraf never writes an exponent, and neither do we.
     expect(differences).toEqual({ "same point": ["exponent", "exponent", "exponent"] });
@@ -163,7 +168,9 @@ describe("encode: random points", () => {
     fc.assert(
       fc.property(plain, plain, plain, plain, fc.string({ unit: fc.constantFrom(...'ab"\\ é'.split("")), maxLength: 6 }), (m, key, of, f, s) => {
         const client = new ClientPoint(m).tag(key, of).stringField(f, s).timestamp("42").toLineProtocol();
-        expect(encode({ measurement: utf8(m), tags: [{ key: utf8(key), value: utf8(of) }], fields: [field(f, { string: s })], time: 42n })).toBe(client);
+        expect(encode({ measurement: utf8(m), tags: [{ key: utf8(key), value: utf8(of) }], fields: [field(f, { string: s })], time: 42n })).toBe(
+          client,
+        );
       }),
       { numRuns: 300 },
     );

@@ -66,7 +66,7 @@ describe("stream: where Telegraf's own parser (run beside this one) decides", ()
     ["m\vf=1", "m f=1"],
     ["m,a\vb=c f=1", "✗ tag @1:4"],
     ["m\\\vf=1", "✗ parse error @1:3"],
-    ["m f=1e\"5", "✗ field @1:9"],
+    ['m f=1e"5', "✗ field @1:9"],
     ['m f="a\fb\rc"', 'm f="a\fb\\rc"'],
     ['m f="\\\n"\nn f=1', 'm f="\\\\\\n" ; n f=1'],
     ["m,a=\\ f=1", "✗ tag @1:8"],

@@ -8,7 +8,9 @@ const ESCAPES: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r"
 
 /** One character per byte, so that bytes which are not UTF-8 stay visible. */
 export function bytesText(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("latin1").replace(/[\\\n\r\t]/g, (c) => ESCAPES[c] ?? c);
+  return Buffer.from(bytes)
+    .toString("latin1")
+    .replace(/[\\\n\r\t]/g, (c) => ESCAPES[c] ?? c);
 }
 
 function valueText(value: FieldValue): string {

@@ -13,7 +13,12 @@ function name(measurement: string, field: string, naming: Naming): string {
 }
 
 function labels(tags: [string, string][], naming: Naming = "telegraf", bytes: (text: string) => Uint8Array = utf8): string {
-  const named = seriesOf(utf8("m"), tags.map(([key, value]) => ({ key: bytes(key), value: bytes(value) })), utf8("f"), naming);
+  const named = seriesOf(
+    utf8("m"),
+    tags.map(([key, value]) => ({ key: bytes(key), value: bytes(value) })),
+    utf8("f"),
+    naming,
+  );
   if ("ignored" in named) return "ignored";
   const text = named.series.labels.map(([key, value]) => `${key}=${value}`).join(",");
   return `${named.series.name}{${text}} collisions ${String(named.collisions)} bad ${String(named.badUtf8)}`;
@@ -41,28 +46,70 @@ describe("naming: (measurement, field) -> name", () => {
 
 describe("naming: labels", () => {
   test("labels: names that collide once sanitised -> the first in key order, the others counted", () => {
-    expect(labels([["a-b", "1"], ["a.b", "2"], ["a_b", "3"]])).toBe("m_f{a_b=1} collisions 2 bad 0");
-    expect(labels([["a-b", "1"], ["a.b", "2"]], "vmagent")).toBe("m_f{a-b=1,a.b=2} collisions 0 bad 0");
+    expect(
+      labels([
+        ["a-b", "1"],
+        ["a.b", "2"],
+        ["a_b", "3"],
+      ]),
+    ).toBe("m_f{a_b=1} collisions 2 bad 0");
+    expect(
+      labels(
+        [
+          ["a-b", "1"],
+          ["a.b", "2"],
+        ],
+        "vmagent",
+      ),
+    ).toBe("m_f{a-b=1,a.b=2} collisions 0 bad 0");
   });
   test("labels: an empty value -> not a label, and in nobody's way", () => {
-    expect(labels([["a-b", ""], ["a.b", "2"]])).toBe("m_f{a_b=2} collisions 0 bad 0");
+    expect(
+      labels([
+        ["a-b", ""],
+        ["a.b", "2"],
+      ]),
+    ).toBe("m_f{a_b=2} collisions 0 bad 0");
   });
   test("labels: a tag __name__ -> dropped and counted, the metric keeps its name", () => {
-    expect(labels([["__name__", "evil"], ["a", "1"]])).toBe("m_f{a=1} collisions 1 bad 0");
+    expect(
+      labels([
+        ["__name__", "evil"],
+        ["a", "1"],
+      ]),
+    ).toBe("m_f{a=1} collisions 1 bad 0");
     expect(labels([["__name__", "evil"]], "vmagent")).toBe("m_f{} collisions 1 bad 0");
   });
   test("labels: nothing valid in the name -> dropped", () => {
-    expect(labels([["--", "1"], ["a", "2"]])).toBe("m_f{a=2} collisions 0 bad 0");
+    expect(
+      labels([
+        ["--", "1"],
+        ["a", "2"],
+      ]),
+    ).toBe("m_f{a=2} collisions 0 bad 0");
   });
   test("labels: sanitising changes the order -> sorted again", () => {
-    expect(labels([["1z", "1"], ["a", "2"]])).toBe("m_f{a=2,z=1} collisions 0 bad 0");
+    expect(
+      labels([
+        ["1z", "1"],
+        ["a", "2"],
+      ]),
+    ).toBe("m_f{a=2,z=1} collisions 0 bad 0");
   });
   test("labels: bytes that are not UTF-8 -> U+FFFD, counted", () => {
     expect(labels([["a", "x\xff"]], "telegraf", latin1)).toBe("m_f{a=x\ufffd} collisions 0 bad 1");
     expect(labels([["a\xff", "x\xff"]], "vmagent", latin1)).toBe("m_f{a\ufffd=x\ufffd} collisions 0 bad 2");
   });
   test("labels: names beyond the BMP -> sorted by UTF-8 bytes, not UTF-16 units", () => {
-    expect(labels([["\uff5e", "1"], ["\u{1f600}", "2"]], "vmagent")).toBe("m_f{\uff5e=1,\u{1f600}=2} collisions 0 bad 0");
+    expect(
+      labels(
+        [
+          ["\uff5e", "1"],
+          ["\u{1f600}", "2"],
+        ],
+        "vmagent",
+      ),
+    ).toBe("m_f{\uff5e=1,\u{1f600}=2} collisions 0 bad 0");
     expect(["\u{1f600}", "\uff5e", "a", ""].sort(compareUtf8)).toEqual(["", "a", "\uff5e", "\u{1f600}"]);
   });
   test("labels: a byte order mark in a value -> kept", () => {

@@ -44,14 +44,27 @@ export function registerAggregate(program: Command): void {
     .description("aggregate Telegraf's lines from standard input and send the results to a sink")
     .addOption(option("--config <file>", "limpet.yaml; its `aggregate:` section holds these options with _ for -"))
     .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect))
-    .addOption(new Option("--mode <mode>", "output: read standard input; serve: /metrics and status only (by default what fd 0 is decides)").choices(["output", "serve"]))
+    .addOption(
+      new Option("--mode <mode>", "output: read standard input; serve: /metrics and status only (by default what fd 0 is decides)").choices([
+        "output",
+        "serve",
+      ]),
+    )
     .addOption(option("--sink <url>", "http(s)://... (remote write, full path), file:PATH or stdout:; repeatable").argParser(collect))
     .addOption(option("--listen <host:port>", "address of /metrics, /healthz, /readyz and /api/v1/status (127.0.0.1:4581)"))
     .addOption(option("--data <dir>", "folder for the state that a clean stop keeps for the next start"))
     .addOption(option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
     .addOption(option("--max-future <duration>", "samples further ahead of the clock are dropped").argParser(duration).default(60_000, "1m"))
-    .addOption(option("--memory-max <size>", "cap of the aggregation state").argParser(byteSize).default(2 ** 30, "1GiB"))
-    .addOption(option("--sink-queue-max <size>", "cap of each sink's queue").argParser(byteSize).default(256 * 2 ** 20, "256MiB"))
+    .addOption(
+      option("--memory-max <size>", "cap of the aggregation state")
+        .argParser(byteSize)
+        .default(2 ** 30, "1GiB"),
+    )
+    .addOption(
+      option("--sink-queue-max <size>", "cap of each sink's queue")
+        .argParser(byteSize)
+        .default(256 * 2 ** 20, "256MiB"),
+    )
     .action(async (_options: unknown, command: Command) => {
       applyConfig(command);
       await aggregate(command.opts<AggregateOptions>());
@@ -92,7 +105,12 @@ async function openData(folder: string): Promise<FolderLock> {
 }
 
 /** The listener. With the default port a taken one is no failure: Telegraf may start us twice. */
-async function listen(watched: Watched, options: AggregateOptions, about: { mode: string; startedMs: number }, log: Log): Promise<RunningServer | undefined> {
+async function listen(
+  watched: Watched,
+  options: AggregateOptions,
+  about: { mode: string; startedMs: number },
+  log: Log,
+): Promise<RunningServer | undefined> {
   const address = parseListenAddress(options.listen ?? DEFAULT_PORT);
   if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
   const page = createMetricsPage(() => selfStats(watched));
@@ -102,7 +120,14 @@ async function listen(watched: Watched, options: AggregateOptions, about: { mode
     metrics: () => page.text(),
     status: () => statusPage(watched, { version, ...about }),
   });
-  const result = await startServer({ host: address.host, port: address.port, routes, warn: (message) => { log.warn(message); } });
+  const result = await startServer({
+    host: address.host,
+    port: address.port,
+    routes,
+    warn: (message) => {
+      log.warn(message);
+    },
+  });
   if (result.ok) {
     log.info(`listening on ${result.server.url}`);
     return result.server;
@@ -116,7 +141,8 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   const input = stdinKind();
   const reads = input === "stream" || input === "file" ? input : undefined;
   const mode = options.mode ?? (reads === undefined ? "serve" : "output");
-  if (mode === "output" && reads === undefined) throw new UsageError("--mode output reads lines from standard input, which is a terminal or empty; pipe Telegraf into it");
+  if (mode === "output" && reads === undefined)
+    throw new UsageError("--mode output reads lines from standard input, which is a terminal or empty; pipe Telegraf into it");
   if (options.rules === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
   const log = openLog(mode);
   const outputs = await loadOutputs();
@@ -128,8 +154,20 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   const lock = options.data === undefined ? undefined : await openData(options.data);
   const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
   const startedMs = clock.now();
-  const engine = new Engine({ rules, outputs, naming: options.naming, startMs: startedMs, maxFutureMs: options.maxFuture, memoryBytesMax: options.memoryMax });
-  const checkpoint = options.data === undefined ? undefined : checkpointFile(options.data, (message) => { log.warn(message); });
+  const engine = new Engine({
+    rules,
+    outputs,
+    naming: options.naming,
+    startMs: startedMs,
+    maxFutureMs: options.maxFuture,
+    memoryBytesMax: options.memoryMax,
+  });
+  const checkpoint =
+    options.data === undefined
+      ? undefined
+      : checkpointFile(options.data, (message) => {
+          log.warn(message);
+        });
   const aggregator = new Aggregator({ engine, sinks, log, clock, checkpoint, onBroken: crash });
   const watched: Watched = { engine, aggregator, sinks };
   const server = await listen(watched, options, { mode, startedMs }, log);
@@ -139,7 +177,9 @@ async function aggregate(options: AggregateOptions): Promise<void> {
     if (error instanceof SnapshotError) throw new UsageError(`--data ${options.data ?? ""}: ${error.message}`);
     throw error;
   }
-  log.info(`limpet ${version}: ${String(rules.length)} rules, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`);
+  log.info(
+    `limpet ${version}: ${String(rules.length)} rules, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
+  );
   const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
   await Promise.race([aggregator.inputEnded, signalled(log, mode)]);
   reader?.stop();
@@ -151,7 +191,9 @@ async function aggregate(options: AggregateOptions): Promise<void> {
 }
 
 function crash(error: unknown): void {
-  process.stderr.write(`E! broken invariant, this process ends: ${error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " | ") : String(error)}\n`);
+  process.stderr.write(
+    `E! broken invariant, this process ends: ${error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " | ") : String(error)}\n`,
+  );
   process.exit(1);
 }
 
@@ -175,7 +217,9 @@ function farewell(watched: Watched, log: Log): void {
   const ledger = processLedger(watched);
   const count = (reasons: Readonly<Record<string, number>>): number => Object.values(reasons).reduce((sum, n) => sum + n, 0);
   const unsent = watched.aggregator.outboxRows();
-  log.info(`stopped: read ${String(ledger.lines_read)} lines, applied ${String(ledger.pairs_applied)}, dropped ${String(count(ledger.pairs_dropped))}, unsent ${String(unsent)}`);
+  log.info(
+    `stopped: read ${String(ledger.lines_read)} lines, applied ${String(ledger.pairs_applied)}, dropped ${String(count(ledger.pairs_dropped))}, unsent ${String(unsent)}`,
+  );
   log.flush();
   if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(ledger)}\n`);
 }

@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { type Command, Option } from "commander";
 import { Engine, type EngineAction } from "../../aggregate/engine.js";
+import { readStdin, stdinKind } from "../../execd/stdin.js";
 import { type RowBlock, rowsOf } from "../../metric/rowBlock.js";
 import { compareRows, formatRow, type RowFormat, rowFormats } from "../../metric/rowText.js";
-import { readStdin, stdinKind } from "../../execd/stdin.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { loadRules } from "../loadRules.js";
 import { byteSize, collect, option } from "../options.js";

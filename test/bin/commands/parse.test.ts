@@ -2,7 +2,7 @@
 
 import { Readable, Writable } from "node:stream";
 import { describe, expect, test } from "@jest/globals";
-import { parse, type Precision } from "#limpet/bin/commands/parse.js";
+import { type Precision, parse } from "#limpet/bin/commands/parse.js";
 
 async function lines(input: string | Buffer, precision: Precision = "ns"): Promise<string[]> {
   const pieces: Buffer[] = [];
