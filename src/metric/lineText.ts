@@ -42,16 +42,16 @@ export function endsToken(byte: number, kind: TokenKind): boolean {
 export function unescapeName(token: Uint8Array, kind: TokenKind, grammar: Grammar): Uint8Array {
   if (!token.includes(BACKSLASH)) return token;
   const quotes = kind !== "measurement" && grammar === "telegraf" && (token.includes(SPACE) || token.includes(COMMA) || token.includes(EQUALS));
-  return unescape(token, (byte) => byte === SPACE || byte === COMMA || (kind !== "measurement" && byte === EQUALS) || (quotes && byte === QUOTE));
+  return unescapeText(token, (byte) => byte === SPACE || byte === COMMA || (kind !== "measurement" && byte === EQUALS) || (quotes && byte === QUOTE));
 }
 
 /** A string field's bytes without their escapes; a subarray when there are none. */
 export function unescapeString(token: Uint8Array): Uint8Array {
   if (!token.includes(BACKSLASH)) return token;
-  return unescape(token, (byte) => byte === QUOTE || byte === BACKSLASH);
+  return unescapeText(token, (byte) => byte === QUOTE || byte === BACKSLASH);
 }
 
-function unescape(token: Uint8Array, isEscaped: (byte: number) => boolean): Uint8Array {
+function unescapeText(token: Uint8Array, isEscaped: (byte: number) => boolean): Uint8Array {
   const out = new Uint8Array(token.length);
   let length = 0;
   for (let i = 0; i < token.length; i++) {

@@ -64,9 +64,9 @@ describe("encode: the corpus", () => {
       if (ours === output.result) continue;
       const reads = ours !== undefined && output.result !== undefined && pointText(decode(ours)) === pointText(decode(output.result));
       const name = reads ? "same point" : output.result === undefined ? "the reference refuses" : "other";
-      (differences[name] ??= []).push(
-        /[0-9.]e[+-][0-9]/.test(output.result ?? "") ? "exponent" : `${String(ours)} | ${String(output.result ?? output.error)}`,
-      );
+      const list = differences[name] ?? [];
+      differences[name] = list;
+      list.push(/[0-9.]e[+-][0-9]/.test(output.result ?? "") ? "exponent" : `${String(ours)} | ${String(output.result ?? output.error)}`);
     }
     // The reference writes 6.632243e+06; Telegraf never writes an exponent, and neither do we.
     expect(differences).toEqual({ "same point": ["exponent", "exponent", "exponent"] });
@@ -158,7 +158,7 @@ describe("encode: random points", () => {
         expect(read.time).toBe(5n);
         expect(encode(read)).toBe(line);
         // A separator only Telegraf knows would have shown the reference a different line; a name with a control byte, none.
-        expect(line.replace(/".*"/s, "")).not.toMatch(/[\x00-\x1f\x7f]/);
+        expect([...line.replace(/".*"/s, "")].filter((char) => char < " " || char === "\x7f")).toEqual([]);
       }),
       { numRuns: 2000 },
     );

@@ -7,5 +7,5 @@ export const output: Output = {
   idle: "nothing",
   type: "gauge",
   check: (args) => (args.length === 0 ? undefined : "stddev takes no arguments"),
-  rows: () => [{ labels: [], read: (view) => (view.count === 0 ? Number.NaN : Math.sqrt(view.variance)) }],
+  rows: () => [{ labels: [], read: (view) => (view.count === 0 ? Number.NaN : view.deviation) }],
 };

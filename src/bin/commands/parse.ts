@@ -47,19 +47,21 @@ export async function parse(input: Readable, output: Writable, precision: Precis
       text += `${errorJson(error.message, error.line, error.column)}\n`;
     },
   });
+  // The reader may go away (`| head`) while this function waits, which the compiler cannot see.
+  const isGone = (): boolean => gone;
   const hand = async (): Promise<void> => {
     const piece = text;
     text = "";
-    if (piece !== "" && !gone && !output.write(piece)) await drained(output);
+    if (piece !== "" && !isGone() && !output.write(piece)) await drained(output);
   };
   for await (const chunk of input) {
     // A stream without an encoding gives Buffers.
     const bytes = chunk as Buffer;
-    for (let at = 0; at < bytes.length && !gone; at += WRITE_CHARS) {
+    for (let at = 0; at < bytes.length && !isGone(); at += WRITE_CHARS) {
       stream.write(bytes.subarray(at, at + WRITE_CHARS));
       await hand();
     }
-    if (gone) return;
+    if (isGone()) return;
   }
   stream.end();
   await hand();

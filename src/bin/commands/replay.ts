@@ -58,8 +58,9 @@ async function print(lines: readonly string[]): Promise<void> {
   process.stdout.on("error", () => {
     closed = true;
   });
+  const isClosed = (): boolean => closed;
   for (const line of lines) {
-    if (closed) return;
+    if (isClosed()) return;
     if (!process.stdout.write(`${line}\n`)) await Promise.race([once(process.stdout, "drain"), once(process.stdout, "close")]).catch(() => undefined);
   }
 }
