@@ -38,6 +38,7 @@ import {
   KEY_HASH,
   KEY_LENGTH,
   KIND_COUNTER,
+  KIND_SERIES,
   LAST_BYTES,
   LAST_GROUP,
   LAST_HASH_HIGH,
@@ -288,7 +289,7 @@ export class Admission {
     }
     const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
     let last = 0;
-    if ((compiled.flags & KIND_COUNTER) !== 0 && (compiled.flags & FLAG_DELTA) === 0) {
+    if (remembersSeries(compiled)) {
       last = this.last(compiled, group, this.#cache.seriesHash(admitted.line, admitted.field), true);
       if (last < 0) {
         refuse(last);
@@ -337,6 +338,11 @@ export class Admission {
     i32.store(compiled.ledger + LEDGER_GROUP_COUNT, i32.load(compiled.ledger + LEDGER_GROUP_COUNT) + 1);
     return group;
   }
+}
+
+/** Whether a rule keeps a Last per Series: for cumulative counters, and to tell series apart. */
+function remembersSeries({ flags }: CompiledRule): boolean {
+  return (flags & KIND_SERIES) !== 0 || ((flags & KIND_COUNTER) !== 0 && (flags & FLAG_DELTA) === 0);
 }
 
 /** Size of a rule's Lasts. */
