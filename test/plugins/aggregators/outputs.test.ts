@@ -25,9 +25,15 @@ const busy: WindowView = {
   deviation: 2.5,
   variance: 6.25,
   increase: 11,
+  increaseKnown: 10,
   total: 12,
+  totalKnown: 7,
+  samplesTotal: 31,
   rateSum: 13,
   rateSeries: 2,
+  seriesCount: 5,
+  valueCount: 14,
+  rangeCount: (index) => 1000 + index,
   quantile: (phi) => 100 + phi,
 };
 /** A living group in a window without samples. */
@@ -42,8 +48,11 @@ const idle: WindowView = {
   variance: Number.NaN,
   deviation: Number.NaN,
   increase: 0,
+  increaseKnown: 0,
   rateSum: Number.NaN,
   rateSeries: 0,
+  seriesCount: 0,
+  valueCount: 0,
   quantile: () => Number.NaN,
 };
 
@@ -59,7 +68,7 @@ describe("outputs: what each reads", () => {
     ["stdvar", 6.25, Number.NaN, ["basic", "moments"], "nothing", "gauge"],
     ["total", 12, 12, ["counter"], "repeat", "counter"],
     ["increase", 11, 0, ["counter"], "zero", "gauge"],
-    ["rate_sum", 13, Number.NaN, ["counter"], "nothing", "gauge"],
+    ["rate_sum", 13, Number.NaN, ["rate"], "nothing", "gauge"],
   ] as const)("output: %s -> %d, and %d in an idle window", (...row) => {
     const [name, value, idleValue, kinds, idleMode, type] = row;
     const plugin = output(name);
