@@ -38,6 +38,7 @@ const busy: WindowView = {
   seriesCount: 5,
   valueCount: 14,
   rangeCount: (index) => 1000 + index,
+  nextRange: (from) => from + 3,
   quantile: (phi) => 100 + phi,
 };
 /** A living group in a window without samples. */
@@ -123,6 +124,7 @@ describe("outputs: what each reads", () => {
       "1.000e+18...+Inf",
     ]);
     expect([rows[7]?.read(busy), rows[7]?.read({ ...busy, rangeCount: () => 0 })]).toEqual([1007, Number.NaN]);
+    expect(plugin.nextRow?.(busy, 5)).toBe(8);
     expect([plugin.kinds, plugin.idle, plugin.type]).toEqual([["histogram"], "repeat", "counter"]);
     expect([plugin.check([]), plugin.check([1])]).toEqual([undefined, "histogram_bucket takes no arguments"]);
   });
