@@ -1,7 +1,7 @@
 // The serving engine against the reference: windows that close by the clock, between them restarts with the state of a snapshot.
 // `replay` closes everything at the end, so that its snapshots hold no running total and no retired group; these do.
 // LIMPET_RUNS and LIMPET_SEED as in engineReferenceSuite.ts.
-import { describe, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { anyOrder, counters, fromFirstMatch, mixed, type Scenario } from "../reference/arbitraries.js";
 import { differences } from "../reference/compareRows.js";
@@ -78,6 +78,21 @@ const properties: readonly (readonly [string, fc.Arbitrary<Scenario>])[] = [
 ];
 
 describe("serving engine", () => {
+  test("restart: total of 1e16 and 1, then -1e16 -> 1, exactly", async () => {
+    const rule = "- {interval: 1s, outputs: [total], temporality: delta, by: [__name__]}\n";
+    const rows = await serveRows(rule, [
+      { kind: "lines", nowMs: 100_000, text: "m value=1e16 100000000000\nm value=1 100000000000\n" },
+      { kind: "tick", nowMs: 111_000 },
+      { kind: "restart", nowMs: 111_000 },
+      { kind: "lines", nowMs: 111_000, text: "m value=-1e16 101000000000\n" },
+      { kind: "tick", nowMs: 112_000 },
+    ]);
+    expect(rows.map(({ timestamp, value }) => [timestamp, value])).toEqual([
+      [101_000, 1e16],
+      [102_000, 1],
+    ]);
+  });
+
   test.each(properties)(
     "ticks and restarts: %s -> the reference's rows",
     async (_name, arbitrary) => {
