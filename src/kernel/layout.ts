@@ -51,6 +51,9 @@ export const ROOT_MATCHED: i32 = 104;
 export const ROOT_IGNORED: i32 = 112;
 /** f64: samples whose integer was rounded to a double. */
 export const ROOT_INEXACT: i32 = 176;
+/** With RUN_NEW_KEY and RUN_NEW_FIELD: see there. */
+export const ROOT_AT: i32 = 184;
+export const ROOT_KEY: i32 = 188;
 /** i32 x 80: heads of the free lists. */
 export const ROOT_FREE: i32 = 256;
 /** f64 ms: greatest event time of an applied sample. */
@@ -296,5 +299,9 @@ export const LAST_RATE_BYTES: i32 = 64;
 // ---- answers of run() -------------------------------------------------------------------------------------------------
 /** Everything up to `end` is consumed. */
 export const RUN_DONE: i32 = 0;
-/** The line at ROOT_STOP is not one for the fast path: unknown key or field, escapes, exponents, errors, an open quote. */
+/** The line at ROOT_STOP is not one for the fast path: escapes, odd spacing, errors, an open quote. */
 export const RUN_UNUSUAL: i32 = 1;
+/** The line at ROOT_STOP has a new key, its first ROOT_AT bytes, free of doubled backslashes and control bytes. */
+export const RUN_NEW_KEY: i32 = 2;
+/** The line at ROOT_STOP has a new field: Key ROOT_KEY, name at address ROOT_AT. */
+export const RUN_NEW_FIELD: i32 = 3;
