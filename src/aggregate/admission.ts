@@ -116,7 +116,10 @@ export class Admission {
   key(from: number, to: number): number {
     const length = to - from;
     const known = findKey(this.#root, from, length);
-    if (known !== 0) return known;
+    if (known !== 0) {
+      i32.store(known + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
+      return known;
+    }
     const key = allocate(this.#root, KEY_BYTES + length + 4);
     if (key === 0) return 0;
     const hash = hashBytes(from, length);
@@ -133,21 +136,21 @@ export class Admission {
   /** Admits the fields of a point that its Key does not have yet. Addresses of Fields move when one is added. */
   fields(key: number, point: Point): void {
     let line: LineNames | undefined;
-    for (const { key: name } of point.fields) {
-      if (this.field(key, name) !== 0) continue;
+    // Names are unique within a point: only the fields that stood here before can be the same.
+    const before = i32.load(key + KEY_FIELD_COUNT);
+    for (const [i, { key: name }] of point.fields.entries()) {
+      if (this.#find(key, name, Math.min(i, before), before) !== 0) continue;
       line ??= this.#cache.line(point);
       this.#addField(key, name, line);
     }
   }
 
-  /** The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory). */
-  field(key: number, name: Uint8Array): number {
-    const interned = this.#fieldNames.get(decodeLatin1(name));
-    if (interned === undefined) return 0;
-    const fields = i32.load(key + KEY_FIELDS);
-    const end = fields + i32.load(key + KEY_FIELD_COUNT) * FIELD_BYTES;
-    for (let field = fields; field < end; field += FIELD_BYTES) if (i32.load(field + FIELD_NAME) === interned) return field;
-    return 0;
+  /**
+   * The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory).
+   * @param expected where it probably stands: its place in the line
+   */
+  field(key: number, name: Uint8Array, expected: number): number {
+    return this.#find(key, name, expected, i32.load(key + KEY_FIELD_COUNT));
   }
 
   /** Forgets addresses of Groups; after a sweep has freed some. */
@@ -155,12 +158,25 @@ export class Admission {
     this.#cache.clear();
   }
 
+  /** As field(), among the first `count` fields. */
+  #find(key: number, name: Uint8Array, expected: number, count: number): number {
+    const interned = this.#fieldNames.get(decodeLatin1(name));
+    if (interned === undefined) return 0;
+    const fields = i32.load(key + KEY_FIELDS);
+    const guess = fields + expected * FIELD_BYTES;
+    if (expected < count && i32.load(guess + FIELD_NAME) === interned) return guess;
+    const end = fields + count * FIELD_BYTES;
+    for (let field = fields; field < end; field += FIELD_BYTES) if (i32.load(field + FIELD_NAME) === interned) return field;
+    return 0;
+  }
+
   #addField(key: number, name: Uint8Array, line: LineNames): void {
     const interned = this.#fieldName(name);
-    const targets = interned === 0 ? undefined : this.#targets(line, name);
     const count = i32.load(key + KEY_FIELD_COUNT);
-    const room = targets === undefined ? 0 : this.#roomForField(key, count);
-    if (room === 0 || targets === undefined) return;
+    // Targets come last: they are counted as series, and nothing would give them back.
+    const room = interned === 0 ? 0 : this.#roomForField(key, count);
+    const targets = room === 0 ? undefined : this.#targets(line, name);
+    if (targets === undefined) return;
     i32.store(room + FIELD_NAME, interned);
     i32.store(room + FIELD_NAME_LENGTH, i32.load(interned - 8));
     i32.store(room + FIELD_TARGETS, targets.at);

@@ -23,6 +23,7 @@ import {
   KEY_FIELDS,
   KEY_LENGTH,
   KEY_NEXT,
+  LINE_BYTES_MAX,
   ROOT_EPOCH,
   ROOT_KEYS,
   ROOT_LINES,
@@ -249,7 +250,7 @@ export function run(root: i32, from: i32, end: i32): i32 {
     if (i32.load8_u(q) != 32 || readTime(q + 1) == 0) break;
     q = q + 20;
     if (i32.load8_u(q) == 13) q = q + 1;
-    if (i32.load8_u(q) != 10 || q >= end) break;
+    if (i32.load8_u(q) != 10 || q >= end || q - p > LINE_BYTES_MAX) break;
     result = RUN_DONE;
     addLine(root, count, f64.load(VALUE));
     i32.store(root + ROOT_PREVIOUS, key);
