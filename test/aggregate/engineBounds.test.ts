@@ -1,7 +1,7 @@
 // Plan: what an engine does at its bounds. Each is reached, counted under its name, and left again: series and group caps, one
 // output identity wanted twice, the memory cap, the length of a line. And input that is no line protocol is told with its place.
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { type Engine, type EngineAction } from "#limpet/aggregate/engine.js";
+import type { Engine, EngineAction } from "#limpet/aggregate/engine.js";
 import { disposeEngines, feedLines, finish, imbalance, openEngine, rowTexts, tick } from "./openEngine.js";
 
 const SUM = "- { interval: 10s, grace: 5s, by: [s], outputs: [sum_samples] }";
@@ -24,7 +24,10 @@ describe("caps", () => {
     expect(engine.ledger().rules[0]).toMatchObject({ groups: 2, pairsDropped: { series_cap: 1 } });
     expect(tick(engine, 15_000)).toHaveLength(2);
     sweeps(engine, 60_000, 3, (now) => [`m,s=a f=1 ${String(now)}`, `m,s=c f=4 ${String(now)}`]);
-    expect(tick(engine, 255_000).filter((row) => row.endsWith("250000"))).toEqual(['m_f:10s_by_s_sum_samples{s="a"} 1 250000', 'm_f:10s_by_s_sum_samples{s="c"} 4 250000']);
+    expect(tick(engine, 255_000).filter((row) => row.endsWith("250000"))).toEqual([
+      'm_f:10s_by_s_sum_samples{s="a"} 1 250000',
+      'm_f:10s_by_s_sum_samples{s="c"} 4 250000',
+    ]);
     expect(engine.ledger().rules[0]?.groups).toBe(2);
     expect(imbalance(engine)).toEqual([0, 0]);
   });
@@ -41,7 +44,9 @@ describe("caps", () => {
   });
 
   test("cap: max_series of a rule with counters -> its Lasts are counted, an expired one makes room", () => {
-    const engine = openEngine(SUM.replace("sum_samples", "increase").replace("by", "max_series: 1, series_memory: 1m, first_sample: zero, by"), { startMs: 0 });
+    const engine = openEngine(SUM.replace("sum_samples", "increase").replace("by", "max_series: 1, series_memory: 1m, first_sample: zero, by"), {
+      startMs: 0,
+    });
     feedLines(engine, 0, "m,s=a f=1 1", "m,s=b f=2 1");
     expect(engine.ledger().rules[0]).toMatchObject({ series: 1, pairsDropped: { series_cap: 1 } });
     sweeps(engine, 0, 6, (now) => [`m,s=b f=2 ${String(now)}`]);
@@ -83,7 +88,8 @@ describe("memory", () => {
 
   test("memory: cap reached -> ignored or dropped memory, rows of what was applied, and after a sweep everything is as before", () => {
     const engine = openEngine(QUANTILES, { startMs: 0, memoryBytesMax: 48 * 65_536 });
-    const lines = (nowMs: number): string[] => Array.from({ length: 4000 }, (_, i) => `m,s=g${String(i)},h=${"x".repeat(40)} f=${String(i)} ${String(nowMs)}`);
+    const lines = (nowMs: number): string[] =>
+      Array.from({ length: 4000 }, (_, i) => `m,s=g${String(i)},h=${"x".repeat(40)} f=${String(i)} ${String(nowMs)}`);
     feedLines(engine, 1000, ...lines(1000));
     const { samplesIgnored, rules } = engine.ledger();
     const lost = (samplesIgnored["memory"] ?? 0) + (rules[0]?.pairsDropped["memory"] ?? 0);
@@ -103,7 +109,8 @@ describe("memory", () => {
 
   test("memory: the same refused line a thousand times -> nothing leaks, the series count stays", () => {
     const engine = openEngine(SUM, { startMs: 0, memoryBytesMax: 40 * 65_536 });
-    for (let i = 0; engine.ledger().samplesIgnored["memory"] === undefined; i++) feedLines(engine, 1000, `m,s=g${String(i)},h=${"x".repeat(90)} f=1 1000`);
+    for (let i = 0; engine.ledger().samplesIgnored["memory"] === undefined; i++)
+      feedLines(engine, 1000, `m,s=g${String(i)},h=${"x".repeat(90)} f=1 1000`);
     const before = engine.ledger();
     for (let i = 0; i < 1000; i++) feedLines(engine, 1000, `m,s=never,h=${"x".repeat(90)} f=1 1000`);
     const after = engine.ledger();
@@ -130,19 +137,27 @@ describe("lines", () => {
     expect(engine.ledger()).toMatchObject({ linesRead: 7, linesInvalid: { syntax: 2 }, samplesReceived: 5 });
   });
 
-  test.each([32_768, 65_537, 1 << 21])("lines: one byte over 1 MiB in chunks of %d -> given up, the next line counts; at 1 MiB it is read", (size) => {
-    const fill = (bytes: number): string => `m,s=a f=1,t="${"x".repeat(bytes - 34)}" 1700000001000000000`;
-    for (const [bytes, end, errors] of [[MIB, "\n", []], [MIB, "\r\n", []], [MIB + 1, "\n", ["too_long 2:1"]], [MIB + 1, "\r\n", ["too_long 2:1"]]] as const) {
-      expect(fill(bytes)).toHaveLength(bytes);
-      const engine = openEngine(SUM, { startMs: Number.NEGATIVE_INFINITY });
-      const text = Buffer.from(`${good.replace("f=1", 'f=1,t=""')}${fill(bytes)}${end}${good}`);
-      const actions: EngineAction[] = [];
-      for (let at = 0; at < text.length; at += size) actions.push(...engine.feed(0, text.subarray(at, at + size)));
-      expect([bytes, end, invalid(actions)]).toEqual([bytes, end, errors]);
-      expect(engine.ledger().samplesMatched).toBe(errors.length === 0 ? 3 : 2);
-      disposeEngines();
-    }
-  });
+  test.each([32_768, 65_537, 1 << 21])(
+    "lines: one byte over 1 MiB in chunks of %d -> given up, the next line counts; at 1 MiB it is read",
+    (size) => {
+      const fill = (bytes: number): string => `m,s=a f=1,t="${"x".repeat(bytes - 34)}" 1700000001000000000`;
+      for (const [bytes, end, errors] of [
+        [MIB, "\n", []],
+        [MIB, "\r\n", []],
+        [MIB + 1, "\n", ["too_long 2:1"]],
+        [MIB + 1, "\r\n", ["too_long 2:1"]],
+      ] as const) {
+        expect(fill(bytes)).toHaveLength(bytes);
+        const engine = openEngine(SUM, { startMs: Number.NEGATIVE_INFINITY });
+        const text = Buffer.from(`${good.replace("f=1", 'f=1,t=""')}${fill(bytes)}${end}${good}`);
+        const actions: EngineAction[] = [];
+        for (let at = 0; at < text.length; at += size) actions.push(...engine.feed(0, text.subarray(at, at + size)));
+        expect([bytes, end, invalid(actions)]).toEqual([bytes, end, errors]);
+        expect(engine.ledger().samplesMatched).toBe(errors.length === 0 ? 3 : 2);
+        disposeEngines();
+      }
+    },
+  );
 
   test("lines: an open quote and 2 MiB of good lines behind it, in one chunk -> one line given up, all others read at once", () => {
     const engine = openEngine(SUM, { startMs: Number.NEGATIVE_INFINITY });

@@ -22,8 +22,32 @@ const NUMBERS = [
   ...['""', '"a b"', '"a,b=c"', '"a\\"b"', '"\\\\"', '"two\nlines"', '"open'],
 ];
 const NAMES = ["f", "g", "usage_user", "with\\ space", "with\\,comma", "with\\=equals", "back\\slash", "back\\", "é", "\x7f", "f.g"];
-const TIMES = ["", " ", " 1700000001000000000", " 1700000011999999999", " 1700000001", " -1", " 0000000000000000001", " 9223372036854775807", " 9223372036854775808", " 17x"];
-const KEYS = ["cpu", "cpu,host=a", "cpu,host=b", "cpu,host=a\\ b,x=y", "mem,host=a", "m\\,n", "a\\\\b,t=\\\\", "cpu,host=", ",", "#no", "cpu,host=a,host=b", "\xff\xfe"];
+const TIMES = [
+  "",
+  " ",
+  " 1700000001000000000",
+  " 1700000011999999999",
+  " 1700000001",
+  " -1",
+  " 0000000000000000001",
+  " 9223372036854775807",
+  " 9223372036854775808",
+  " 17x",
+];
+const KEYS = [
+  "cpu",
+  "cpu,host=a",
+  "cpu,host=b",
+  "cpu,host=a\\ b,x=y",
+  "mem,host=a",
+  "m\\,n",
+  "a\\\\b,t=\\\\",
+  "cpu,host=",
+  ",",
+  "#no",
+  "cpu,host=a,host=b",
+  "\xff\xfe",
+];
 const ENDS = ["\n", "\n", "\n", "\r\n", "\n\n", " \n", "\t\n", "\r"];
 
 /** A line as Telegraf writes it (wild 0), or as nobody should. */
@@ -32,7 +56,9 @@ function randomLine(random: Random, wild: number): string {
   const count = 1 + Math.floor(random() * 4);
   const fields = Array.from({ length: count }, (_, i) => {
     const name = strange() ? pick(random, NAMES) : (NAMES[i] ?? "f");
-    const value = strange() ? pick(random, NUMBERS) : pick(random, [String(Math.floor(random() * 1e6) / 64), `${String(Math.floor(random() * 1e9))}i`, "true"]);
+    const value = strange()
+      ? pick(random, NUMBERS)
+      : pick(random, [String(Math.floor(random() * 1e6) / 64), `${String(Math.floor(random() * 1e9))}i`, "true"]);
     return `${name}=${value}`;
   });
   const key = pick(random, strange() ? KEYS : KEYS.slice(0, 5));
@@ -101,11 +127,15 @@ describe("input", () => {
     fc.assert(
       fc.property(seeds, fc.boolean(), ([seed, wild], small) => {
         const random = seededRandom(seed);
-        const capped = RULES.replaceAll("interval: 10s", "interval: 10s, grace: 1s, staleness_interval: 1m, series_memory: 1m, max_series: 9, max_groups: 5");
+        const capped = RULES.replaceAll(
+          "interval: 10s",
+          "interval: 10s, grace: 1s, staleness_interval: 1m, series_memory: 1m, max_series: 9, max_groups: 5",
+        );
         const engine = openEngine(capped, { startMs: 1_700_000_000_000, maxFutureMs: 15_000, memoryBytesMax: small ? 40 * 65_536 : 2 ** 26 });
         let nowMs = 1_700_000_000_000;
         for (let i = 0; i < 60; i++) {
-          const line = random() < 0.5 ? `cpu,host=h${String(Math.floor(random() * 2000))},x=${"x".repeat(600)} f=${String(i)}\n` : randomLine(random, wild);
+          const line =
+            random() < 0.5 ? `cpu,host=h${String(Math.floor(random() * 2000))},x=${"x".repeat(600)} f=${String(i)}\n` : randomLine(random, wild);
           engine.feed(nowMs, Buffer.from(line, "latin1"));
           nowMs += Math.floor(random() * 3000) * (random() < 0.05 ? 100 : 1);
           if (random() < 0.3) engine.step(nowMs, { kind: "tick" });

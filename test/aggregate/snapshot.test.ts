@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Engine } from "#limpet/aggregate/engine.js";
-import { type KeyRange, restoreSnapshot, type SnapshotError, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { type KeyRange, restoreSnapshot, SnapshotError, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
 import { disposeEngines, feedLines, finish, openEngine, tick } from "./openEngine.js";
 
 const RULES = `
@@ -23,7 +23,12 @@ function busyEngine(): Engine {
   for (let i = 0; i < 40; i++) {
     const at = 101_000 + i * 500;
     const service = `s${String(i % 7)}é`;
-    feedLines(engine, at, `m,s=${service},h=h${String(i)} f=${String((i - 20) * 1.37)} ${String(at)}`, `c,s=${service},h=h${String(i % 9)} n=${String(i * i)} ${String(at)}`);
+    feedLines(
+      engine,
+      at,
+      `m,s=${service},h=h${String(i)} f=${String((i - 20) * 1.37)} ${String(at)}`,
+      `c,s=${service},h=h${String(i % 9)} n=${String(i * i)} ${String(at)}`,
+    );
   }
   tick(engine, 126_000);
   feedLines(engine, 126_000, "c,s=s1é,h=h1 n=9999 119999");
@@ -48,7 +53,7 @@ function codeOf(bytes: Uint8Array): string {
     restoreSnapshot(engine, bytes);
     return "restored";
   } catch (error) {
-    return (error as SnapshotError).code ?? String(error); // checked by the caller
+    return error instanceof SnapshotError ? error.code : String(error);
   } finally {
     disposeEngines();
   }
@@ -113,7 +118,12 @@ describe("snapshot", () => {
     const bytes = snapshotOf(busyEngine());
     const [first = "", , third = ""] = RULES.trim().split("\n");
     const engine = openEngine(`${first}\n${third.replace("rate_sum", "rate_sum, max")}`, { startMs: 128_000 });
-    expect(restoreSnapshot(engine, bytes)).toMatchObject({ groups: 14, forgottenGroups: 7, forgottenRules: [expect.any(String)], clippedRules: [engine.rules[1]?.rule.name] });
+    expect(restoreSnapshot(engine, bytes)).toMatchObject({
+      groups: 14,
+      forgottenGroups: 7,
+      forgottenRules: [expect.any(String)],
+      clippedRules: [engine.rules[1]?.rule.name],
+    });
     expect(finish(engine, 130_000).some((row) => row.includes("m_f:10s_by_s_sum_samples"))).toBe(true);
   });
 

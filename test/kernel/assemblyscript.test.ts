@@ -6,9 +6,20 @@
 //        run()                       run()             what wasm took is given back, so that JavaScript gets the same
 //        └──────── equal, byte for byte ─┘
 import { afterAll, expect, test } from "@jest/globals";
-import { addToTotal, foldRates } from "#limpet/kernel/counter.js";
 import { releaseCell } from "#limpet/kernel/cell.js";
-import { GROUP_NEXT, GROUP_OLDEST, GROUP_TOTAL, INPUT_AT, LEDGER_GROUPS, ROOT_KEYS, ROOT_STOP, RUN_DONE, SKETCH_SCHEMA, TABLE_COUNT } from "#limpet/kernel/layout.js";
+import { addToTotal, foldRates } from "#limpet/kernel/counter.js";
+import {
+  GROUP_NEXT,
+  GROUP_OLDEST,
+  GROUP_TOTAL,
+  INPUT_AT,
+  LEDGER_GROUPS,
+  ROOT_KEYS,
+  ROOT_STOP,
+  RUN_DONE,
+  SKETCH_SCHEMA,
+  TABLE_COUNT,
+} from "#limpet/kernel/layout.js";
 import { heap8, PAGE_BYTES } from "#limpet/kernel/memory.js";
 import { returnPages, takePages } from "#limpet/kernel/pages.js";
 import { run } from "#limpet/kernel/reader.js";
@@ -56,8 +67,17 @@ function lines(seed: number, keys: readonly string[]): string {
   for (let i = 0; i < 3000; i++) {
     const key = pick(random, keys);
     const spread = 10 ** Math.floor(random() * 200 - 100);
-    const gauge = pick(random, [String(random() * spread), String(-random()), (random() * 100).toFixed(6), "0", `${String(Math.floor(random() * 1e9))}i`, "1e-7"]);
-    const fields = key.startsWith("c") ? `n=${String(Math.floor(random() * 5000))}i` : `f=${gauge},s="text, of=all",b=${pick(random, ["t", "false"])}`;
+    const gauge = pick(random, [
+      String(random() * spread),
+      String(-random()),
+      (random() * 100).toFixed(6),
+      "0",
+      `${String(Math.floor(random() * 1e9))}i`,
+      "1e-7",
+    ]);
+    const fields = key.startsWith("c")
+      ? `n=${String(Math.floor(random() * 5000))}i`
+      : `f=${gauge},s="text, of=all",b=${pick(random, ["t", "false"])}`;
     text += `${key} ${fields} ${String(START + Math.floor(random() * 90_000) - 10_000)}${String(Math.floor(random() * 1e6)).padStart(6, "0")}\n`;
   }
   return text;

@@ -8,7 +8,11 @@ import { heap8, PAGE_BYTES } from "#limpet/kernel/memory.js";
 import { closeOwner, openOwner, ownedBytes, returnPages, takePages } from "#limpet/kernel/pages.js";
 import { tableAdd, tableAt, tableClear, tableOpen, tableProbe } from "#limpet/kernel/table.js";
 
-const size = fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 5000 }), fc.constantFrom(1024, 1025, 2048, 2049, 32_767, 32_768, 32_769, 65_536, 200_000));
+const size = fc.oneof(
+  fc.integer({ min: 1, max: 200 }),
+  fc.integer({ min: 1, max: 5000 }),
+  fc.constantFrom(1024, 1025, 2048, 2049, 32_767, 32_768, 32_769, 65_536, 200_000),
+);
 const operations = fc.array(fc.record({ bytes: size, keep: fc.boolean(), pick: fc.nat() }), { maxLength: 300, size: "max" });
 
 describe("allocate", () => {
@@ -45,7 +49,7 @@ describe("allocate", () => {
   test("allocate: the same sizes again and again -> no new pages", () => {
     const root = openOwner(ROOT_PAGES, 2 ** 27);
     const round = (): void => {
-      const all = Array.from({ length: 500 }, (_, i) => ({ bytes: (i * 137) % 40_000 + 1, at: 0 }));
+      const all = Array.from({ length: 500 }, (_, i) => ({ bytes: ((i * 137) % 40_000) + 1, at: 0 }));
       for (const record of all) record.at = allocate(root, record.bytes);
       for (const { at, bytes } of all) release(root, at, bytes);
     };
@@ -79,7 +83,8 @@ describe("pages", () => {
             owners.splice(owners.indexOf(owner), 1);
           }
           const runs = owners.flatMap(({ runs: own }) => own).sort((a, b) => a.at - b.at);
-          for (const [i, { at, pages }] of runs.entries()) expect(at + pages * PAGE_BYTES).toBeLessThanOrEqual(runs[i + 1]?.at ?? Number.POSITIVE_INFINITY);
+          for (const [i, { at, pages }] of runs.entries())
+            expect(at + pages * PAGE_BYTES).toBeLessThanOrEqual(runs[i + 1]?.at ?? Number.POSITIVE_INFINITY);
         }
         for (const { root } of owners) closeOwner(root);
         const again = openOwner(1, PAGE_BYTES);
@@ -103,7 +108,10 @@ describe("pages", () => {
 describe("table", () => {
   test("table: any hashes, equal ones too -> every record found under its hash, no other", () => {
     // Few distinct hashes with equal low bits: long runs, wrap-around.
-    const hash = fc.oneof(fc.integer(), fc.integer({ min: -4, max: 4 }).map((i) => i * 1024 - 1));
+    const hash = fc.oneof(
+      fc.integer(),
+      fc.integer({ min: -4, max: 4 }).map((i) => i * 1024 - 1),
+    );
     fc.assert(
       fc.property(fc.array(hash, { maxLength: 400, size: "max" }), fc.nat(400), (hashes, clearAt) => {
         const root = openOwner(ROOT_PAGES, 2 ** 24);

@@ -32,7 +32,7 @@ const positive = fc.double({ min: Number.MIN_VALUE, max: Number.MAX_VALUE, noNaN
 /** The bucket by definition: the least i with value <= bound(i), bound(i) = bounds[i mod 64] * 2^(i div 64). */
 function naiveBucket(value: number): number {
   let exponent = Math.floor(Math.log2(value)) - 1;
-  const scaled = (shift: number): number => (shift > 1000 ? (value * 2 ** 1000) * 2 ** (shift - 1000) : value * 2 ** -0 * 2 ** shift);
+  const scaled = (shift: number): number => (shift > 1000 ? value * 2 ** 1000 * 2 ** (shift - 1000) : value * 2 ** -0 * 2 ** shift);
   while (scaled(-exponent) >= 1) exponent++;
   while (scaled(-exponent) < 0.5) exponent--;
   const fraction = scaled(-exponent);
@@ -70,7 +70,10 @@ describe("bucketOf", () => {
   });
 
   test("bucket: any positive double, subnormals too -> as by search in the bounds", () => {
-    fc.assert(fc.property(positive, (value) => expect([value, bucketOf(value)]).toEqual([value, naiveBucket(value)])), { numRuns: 5000 });
+    fc.assert(
+      fc.property(positive, (value) => expect([value, bucketOf(value)]).toEqual([value, naiveBucket(value)])),
+      { numRuns: 5000 },
+    );
   });
 
   test("bucket: on a bound -> below it; one step beyond -> the next bucket", () => {
@@ -98,7 +101,12 @@ describe("bucketOf", () => {
 });
 
 describe("sketch", () => {
-  const any = fc.oneof(positive, positive.map((value) => -value), fc.constantFrom(0, -0, 1, 2, 1e-300, -1e300), fc.double({ min: -1000, max: 1000, noNaN: true }));
+  const any = fc.oneof(
+    positive,
+    positive.map((value) => -value),
+    fc.constantFrom(0, -0, 1, 2, 1e-300, -1e300),
+    fc.double({ min: -1000, max: 1000, noNaN: true }),
+  );
 
   test("sketch: any values in any order -> the same buckets at the same schema", () => {
     fc.assert(
@@ -118,7 +126,11 @@ describe("sketch", () => {
     const sketch = sketchOf([...values, ...values.map((value) => -value)]);
     expect(i32.load(sketch + SKETCH_BLOCKS)).toBeLessThanOrEqual(SKETCH_BLOCKS_MAX);
     expect(i32.load(sketch + SKETCH_SCHEMA)).toBe(-1);
-    expect(contents(sketch).match(/:\d+/g)?.reduce((total, count) => total + Number(count.slice(1)), 0)).toBe(4196);
+    expect(
+      contents(sketch)
+        .match(/:\d+/g)
+        ?.reduce((total, count) => total + Number(count.slice(1)), 0),
+    ).toBe(4196);
     releaseSketch(root, sketch);
   });
 

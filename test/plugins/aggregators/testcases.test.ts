@@ -18,7 +18,10 @@ interface Case {
 
 const cases = readdirSync(folder).flatMap((output) => {
   // The shape is CONTRACT's; a wrong one fails below.
-  const file = parse(readFileSync(new URL(`${output}/testcases/cases.yaml`, folder), "utf8")) as { readonly rules: string; readonly tests: readonly Case[] };
+  const file = parse(readFileSync(new URL(`${output}/testcases/cases.yaml`, folder), "utf8")) as {
+    readonly rules: string;
+    readonly tests: readonly Case[];
+  };
   const rules = readFileSync(new URL(`${output}/testcases/${file.rules}`, folder), "utf8");
   return file.tests.map((one) => ({ output, rules, ...one }));
 });
