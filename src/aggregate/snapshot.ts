@@ -1,12 +1,13 @@
 // Snapshot: the state of a range of SliceKeys as bytes, and back. Move, checkpoint, recovery and restart are this file
 // (DESIGN §1). Taken between two steps; restoring replaces. The cache of raw keys is no state: it is admitted anew.
 //
-//   "LIMPETS1"  u32 header bytes  header (JSON)  outbox bytes  groups
+//   "LIMPETS1"  xxh64 of what follows  u32 header bytes  header (JSON)  outbox bytes  groups
 //   header: version, (term, n), range, cursors, and per rule: id, closed, complete, counters; the names; the outbox's blocks
 //   group:  names, identity, alive, seen, start, totals, histogram, Lasts, open Cells (oldest first)
 //
 // Numbers are little-endian; doubles are exact. Version N reads N and N-1.
 import { ByteReader, ByteWriter } from "../base/bytes.js";
+import { xxh64 } from "../base/xxh64.js";
 import {
   CELL_NEWER,
   GROUP_HASH,
@@ -39,6 +40,8 @@ import type { CompiledRule } from "./compile.js";
 
 export const SNAPSHOT_VERSION = 1;
 const MAGIC = Buffer.from("LIMPETS1");
+/** Magic and hash. */
+const PREFIX_BYTES = 16;
 
 /** A range of SliceKeys, half-open; the whole key space is [0, 2^32). */
 export interface KeyRange {
@@ -154,7 +157,9 @@ export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: Snapsh
   const headerBytes = Buffer.from(JSON.stringify(header));
   const size = Buffer.allocUnsafe(4);
   size.writeUInt32LE(headerBytes.length);
-  return Buffer.concat([MAGIC, size, headerBytes, ...source.outbox.map((block) => block.bytes), body.take()]);
+  const bytes = Buffer.concat([MAGIC, Buffer.alloc(8), size, headerBytes, ...source.outbox.map((block) => block.bytes), body.take()]);
+  bytes.writeBigUInt64LE(xxh64(bytes.subarray(PREFIX_BYTES)), MAGIC.length);
+  return bytes;
 }
 
 function ruleHeader(compiled: CompiledRule): RuleHeader {
@@ -201,10 +206,15 @@ function writeGroup(out: ByteWriter, compiled: CompiledRule, group: number): voi
 }
 
 function readHeader(bytes: Uint8Array): { readonly header: Header; readonly reader: ByteReader } {
-  const reader = new ByteReader(bytes);
-  if (bytes.length < 12 || !reader.bytes(8).equals(MAGIC)) throw new SnapshotError("not_a_snapshot", "not a Limpet snapshot");
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!whole.subarray(0, MAGIC.length).equals(MAGIC)) throw new SnapshotError("not_a_snapshot", "not a Limpet snapshot");
+  const content = whole.subarray(PREFIX_BYTES);
+  if (whole.length < PREFIX_BYTES || whole.readBigUInt64LE(MAGIC.length) !== xxh64(content)) {
+    throw new SnapshotError("damaged", "the snapshot ends early or is damaged: its checksum is another one");
+  }
+  const reader = new ByteReader(content);
   try {
-    // Its shape is ours: the magic says who wrote it, the version below how.
+    // Its shape is ours: the magic and the hash say who wrote it, the version below how.
     const header = JSON.parse(reader.bytes(reader.u32()).toString("utf8")) as Header;
     if (header.version > SNAPSHOT_VERSION || header.version < SNAPSHOT_VERSION - 1) {
       throw new SnapshotError("version", `snapshot version ${String(header.version)}; this program reads ${String(SNAPSHOT_VERSION)}`);
