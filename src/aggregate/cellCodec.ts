@@ -27,8 +27,8 @@ import {
 } from "../kernel/layout.js";
 import { bucketAt, openSketch } from "../kernel/sketch.js";
 import type { CompiledRule } from "./compile.js";
+import { SnapshotError } from "./snapshotError.js";
 
-const NO_ROOM = "no memory to restore the snapshot; raise --memory-max";
 const KINDS = KIND_BASIC | KIND_MOMENTS | KIND_COUNTER | KIND_SKETCH;
 
 /** Flat states in the order of a Cell: kind, bytes, and where a rule keeps it (0: it does not). */
@@ -86,7 +86,7 @@ export function readCell(reader: ByteReader, { root, compiled, group, flags }: C
   const missing = compiled === undefined ? 0 : compiled.flags & KINDS & ~flags;
   const restores = compiled !== undefined && missing === 0;
   const cell = restores ? cellFor(root, group, window) : 0;
-  if (cell === NO_MEMORY) throw new Error(NO_ROOM);
+  if (cell === NO_MEMORY) throw new SnapshotError("no_memory", "no memory to restore all of it");
   if (cell !== 0) f64.store(cell + CELL_NEWEST, newest);
   for (const { kind, bytes, at } of FLAT) {
     if ((flags & kind) === 0) continue;
@@ -109,7 +109,7 @@ export function readCell(reader: ByteReader, { root, compiled, group, flags }: C
 function readSketch(reader: ByteReader, root: number): number {
   const schema = reader.i32();
   const sketch = root === 0 ? 0 : openSketch(root);
-  if (root !== 0 && sketch === 0) throw new Error(NO_ROOM);
+  if (root !== 0 && sketch === 0) throw new SnapshotError("no_memory", "no memory to restore all of it");
   if (sketch !== 0) i32.store(sketch + SKETCH_SCHEMA, schema);
   for (const at of SKETCH_NUMBERS) {
     const value = reader.f64();
@@ -120,7 +120,7 @@ function readSketch(reader: ByteReader, root: number): number {
     for (let i = 0; i < blocks; i++) {
       const number = reader.i32();
       const bucket = sketch === 0 ? 0 : bucketAt(root, sketch + at, number << BLOCK_SHIFT, sketch);
-      if (sketch !== 0 && bucket === 0) throw new Error(NO_ROOM);
+      if (sketch !== 0 && bucket === 0) throw new SnapshotError("no_memory", "no memory to restore all of it");
       for (let k = 0; k < BLOCK_BUCKETS; k++) {
         const count = reader.f64();
         if (bucket !== 0) f64.store(bucket + k * 8, count);
