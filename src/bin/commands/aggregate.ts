@@ -37,7 +37,7 @@ interface AggregateOptions {
 }
 
 /** SIGTERM comes 5 s after EOF and SIGKILL 5 s later; we want to be gone before the first. */
-const STOP_DEADLINE_MS = 3000;
+const STOP_DEADLINE_MS = 2500;
 const DEFAULT_PORT = "127.0.0.1:4581";
 /** Telegraf may still be reading what we wrote last. */
 const LINGER_MS = 300;
