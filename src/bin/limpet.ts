@@ -22,14 +22,29 @@ function build(): Command {
     .exitOverride()
     .enablePositionalOptions();
   for (const register of [registerUp, registerAggregate, registerReplay, registerCheck, registerParse]) register(program);
-  for (const command of program.commands) command.helpOption("--help", "print help").exitOverride();
+  program.configureOutput(output);
+  for (const command of program.commands) command.helpOption("--help", "print help").exitOverride().configureOutput(output);
   return program;
 }
 
+/** One line per error, as every other message: Telegraf logs each line by itself. */
+const output = {
+  outputError: (text: string, write: (text: string) => void): void => {
+    const line = text
+      .trimEnd()
+      .replace(/^error: /, "")
+      .replace(/\n\(Did you mean (.*)\?\)$/s, "; did you mean $1?")
+      .replace(" is invalid. ", " is invalid: ")
+      .replaceAll("\n", " ");
+    write(`E! ${line}\n`);
+  },
+};
+
 async function main(): Promise<void> {
   const program = build();
-  const names = program.commands.flatMap((command) => command.options.map((option) => option.name()));
-  const argv = normalizeArgv(process.argv.slice(2), [...names, "help", "version"]);
+  const command = program.commands.find((known) => process.argv.includes(known.name()));
+  const names = command === undefined ? ["version"] : command.options.map((known) => known.name());
+  const argv = normalizeArgv(process.argv.slice(2), [...names, "help"]);
   if (!argv.ok) throw new UsageError(argv.message);
   await program.parseAsync([...argv.argv], { from: "user" });
 }

@@ -146,7 +146,9 @@ export class Aggregator implements InputTarget {
       await checkpoint.put(snapshot);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      log.error(`the state could not be kept (${why}): open windows, totals and ${count(rowsUnsent, "unsent row")} are lost; make room in --data or let us write there`);
+      log.error(
+        `the state could not be kept (${why}): open windows, totals and ${count(rowsUnsent, "unsent row")} are lost; make room in --data or let us write there`,
+      );
       return { rowsUnsent, kept: false };
     }
     if (rowsUnsent > 0) log.warn(`${count(rowsUnsent, "row")} not sent before the stop: kept in --data, the next start sends them first`);

@@ -56,7 +56,10 @@ export class Host {
 
   /** Waits until an output holds `text`; fails with both outputs otherwise. */
   async saying(text: string): Promise<this> {
-    await until(() => this.stdout.includes(text) || this.stderr.includes(text), () => `never said "${text}":\n${this.stdout}${this.stderr}`);
+    await until(
+      () => this.stdout.includes(text) || this.stderr.includes(text),
+      () => `never said "${text}":\n${this.stdout}${this.stderr}`,
+    );
     return this;
   }
 

@@ -106,7 +106,11 @@ describe("stop and start with --data", () => {
         await delay(200);
       }
       const { code } = await broken.stop(how);
-      expect({ code, how, stderr: broken.stderr.replaceAll(/W! sink .*\n/g, "").replaceAll(/W! \d+ rows? not sent before the stop: kept.*\n/g, "") }).toEqual({ code: 0, how, stderr: "" });
+      expect({
+        code,
+        how,
+        stderr: broken.stderr.replaceAll(/W! sink .*\n/g, "").replaceAll(/W! \d+ rows? not sent before the stop: kept.*\n/g, ""),
+      }).toEqual({ code: 0, how, stderr: "" });
       read += broken.farewell().read;
       owed += broken.farewell().unsent;
       receiver.state = "up";
@@ -117,7 +121,10 @@ describe("stop and start with --data", () => {
     await Promise.all([steady.write(text), broken.write(text)]);
     const lastMs = Date.now();
     // Until the last line's longest window has been closed by both.
-    await until(() => newest(path("steady")) > lastMs + 2000 && newest(path("broken")) > lastMs + 2000, () => `${steady.stderr}${broken.stderr}`);
+    await until(
+      () => newest(path("steady")) > lastMs + 2000 && newest(path("broken")) > lastMs + 2000,
+      () => `${steady.stderr}${broken.stderr}`,
+    );
     const endMs = Math.min(newest(path("steady")), newest(path("broken"))) - 1;
     await Promise.all([steady.stop(), broken.stop()]);
 
@@ -207,7 +214,10 @@ describe("stop and start with --data", () => {
     const receiver = await sinkServer("refusing");
     const first = await aggregate("--sink", receiver.url, "--data", path("gone.data")).ready();
     await first.write(lineAt(Date.now() - 2500));
-    await until(async () => (await first.metric("limpet_windows_flushed_total")) > 0, () => first.stderr);
+    await until(
+      async () => (await first.metric("limpet_windows_flushed_total")) > 0,
+      () => first.stderr,
+    );
     expect((await first.stop()).code).toBe(0);
     const { unsent } = first.farewell();
     expect(unsent).toBeGreaterThan(0);
@@ -231,17 +241,27 @@ describe("stop without --data", () => {
     const host = await aggregate("--sink", receiver.url).ready();
     // Due in a few seconds, so that it is open at the stop.
     await host.write(lineAt(Date.now() + 3000));
-    await until(async () => (await host.metric("limpet_samples_received_total")) > 0, () => host.stderr);
+    await until(
+      async () => (await host.metric("limpet_samples_received_total")) > 0,
+      () => host.stderr,
+    );
     const stopMs = Date.now();
     const ended = host.stop(how);
-    await until(async () => (await host.metric("limpet_windows_partial_total")) === 2, () => "no partial windows on /metrics");
+    await until(
+      async () => (await host.metric("limpet_windows_partial_total")) === 2,
+      () => "no partial windows on /metrics",
+    );
     expect((await host.page("/readyz")).status).toBe(503);
-    expect(JSON.parse((await host.page("/api/v1/status")).text)).toMatchObject({ rules: [{ windowsPartial: 1 }, { windowsPartial: 1 }, { windowsPartial: 0 }] });
+    expect(JSON.parse((await host.page("/api/v1/status")).text)).toMatchObject({
+      rules: [{ windowsPartial: 1 }, { windowsPartial: 1 }, { windowsPartial: 0 }],
+    });
     receiver.state = "up";
     const { code, ms } = await ended;
     expect([code, ms < 4000]).toEqual([0, true]);
     expect(host.stderr.match(/.*--data.*/g)).toEqual([
-      expect.stringMatching(/^W! stopped without --data: 2 open windows left as partial values stamped 20.*Z; --data DIR keeps them for the next start$/),
+      expect.stringMatching(
+        /^W! stopped without --data: 2 open windows left as partial values stamped 20.*Z; --data DIR keeps them for the next start$/,
+      ),
     ]);
     const times = receiver.rows.map(timeOf);
     expect(times).toHaveLength(12 + 4);
@@ -256,8 +276,15 @@ describe("stop without --data", () => {
     const { code, ms } = await host.stop();
     expect([code, ms < 4000]).toEqual([0, true]);
     expect(host.farewell()).toEqual({ read: 3, applied: 2, dropped: 2, unsent: 16 });
-    expect(host.stderr).toMatch(/W! stopped without --data: 2 open windows left as partial values stamped .*, 16 rows not sent; --data DIR keeps them/);
-    expect((host.stdout + host.stderr).trimEnd().split("\n").filter((line) => line.startsWith("stopped: "))).toHaveLength(1);
+    expect(host.stderr).toMatch(
+      /W! stopped without --data: 2 open windows left as partial values stamped .*, 16 rows not sent; --data DIR keeps them/,
+    );
+    expect(
+      (host.stdout + host.stderr)
+        .trimEnd()
+        .split("\n")
+        .filter((line) => line.startsWith("stopped: ")),
+    ).toHaveLength(1);
     expect(host.stdout.trimEnd().split("\n").at(-1)).toMatch(/^stopped: /);
   });
 });

@@ -150,7 +150,7 @@ function openEngine(options: AggregateOptions, rules: readonly Rule[], outputs: 
     return new Engine({ rules, outputs, naming: options.naming, startMs, maxFutureMs: options.maxFuture, memoryBytesMax: options.memoryMax });
   } catch (error) {
     // What the constructor can meet is a cap below what empty tables need.
-    throw new UsageError(`--memory-max: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--memory-max of ${String(options.memoryMax)} bytes: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
