@@ -1,6 +1,6 @@
 // Standard input straight into the engine's memory. Telegraf writes to a pipe (sometimes a socket); people redirect files.
 // Bytes are never copied in JavaScript: every read lands where the parser will look at it.
-import { fstatSync, read, readSync } from "node:fs";
+import { fstatSync, read } from "node:fs";
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { isatty } from "node:tty";
 
@@ -29,10 +29,10 @@ export interface InputTarget {
   ended(error?: Error): void;
 }
 
-/** How long stop() may go on reading from a writer that does not stop. */
-const DRAIN_MS = 100;
-
-/** Starts reading. stop() ends it without ended(), after taking what had been written when it was called: the writer has done its part. */
+/**
+ * Starts reading; stop() ends it without ended(). What was in the pipe when a signal came is taken before the signal is heard:
+ * libuv looks at signals last.
+ */
 export function readStdin(kind: "stream" | "file", target: InputTarget): { stop(): void } {
   return kind === "stream" ? readStream(target) : readFile(target);
 }
@@ -70,28 +70,10 @@ function readStream(target: InputTarget): { stop(): void } {
   socket.resume();
   return {
     stop: () => {
-      if (!stopped && !ended) drain(target);
       stopped = true;
       socket.destroy();
     },
   };
-}
-
-/** Reads until the pipe is empty. The descriptor is non-blocking since it became a Socket. */
-function drain(target: InputTarget): void {
-  const untilMs = performance.now() + DRAIN_MS;
-  while (performance.now() < untilMs) {
-    const room = target.room();
-    let bytes = 0;
-    try {
-      bytes = readSync(0, room, 0, room.length, null);
-    } catch {
-      // EAGAIN: empty. Anything else: there is nothing to be had either.
-      return;
-    }
-    if (bytes === 0) return;
-    target.received(bytes);
-  }
 }
 
 function readFile(target: InputTarget): { stop(): void } {

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { SteadyClock } from "#limpet/base/clock.js";
 
-function clockAt(wallMs: number): { readonly clock: SteadyClock; pass(ms: number): void; set(byMs: number): void } {
+function clockAt(wallMs: number): { readonly clock: SteadyClock; readonly pass: (ms: number) => void; readonly set: (byMs: number) => void } {
   let wall = wallMs;
   let monotonic = 500.25;
   return {

@@ -129,11 +129,11 @@ describe("stop and start with --data", () => {
     await Promise.all([steady.stop(), broken.stop()]);
 
     expect([read + broken.farewell().read, steady.farewell().read, owed > 0]).toEqual([written, written, true]);
-    const before = (rows: readonly string[]): string[] => sorted(rows.filter((row) => timeOf(row) < endMs));
-    const expected = before(fileRows(readFileSync(path("steady"), "utf8")));
+    const complete = (rows: readonly string[]): string[] => sorted(rows.filter((row) => timeOf(row) < endMs));
+    const expected = complete(fileRows(readFileSync(path("steady"), "utf8")));
     expect(expected.length).toBeGreaterThan(300);
-    expect(before(fileRows(readFileSync(path("broken"), "utf8")))).toEqual(expected);
-    expect(before(receiver.rows)).toEqual(expected);
+    expect(complete(fileRows(readFileSync(path("broken"), "utf8")))).toEqual(expected);
+    expect(complete(receiver.rows)).toEqual(expected);
     expect([receiver.stats.outOfOrder, receiver.stats.conflicts]).toEqual([0, 0]);
   }, 60_000);
 
