@@ -263,9 +263,10 @@ describe("stop without --data", () => {
         /^W! stopped without --data: 2 open windows left as partial values stamped 20.*Z; --data DIR keeps them for the next start$/,
       ),
     ]);
+    // The process counts whole ms since its start: up to two behind ours.
     const times = receiver.rows.map(timeOf);
     expect(times).toHaveLength(12 + 4);
-    expect(times.every((time) => time >= stopMs && time <= stopMs + 1000)).toBe(true);
+    expect(times.every((time) => time >= stopMs - 5 && time <= stopMs + 1000)).toBe(true);
     expect(host.farewell()).toEqual({ read: 1, applied: 2, dropped: 0, unsent: 0 });
   });
 
