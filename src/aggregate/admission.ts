@@ -60,24 +60,23 @@ import {
   TARGET_LAST,
 } from "../kernel/layout.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
-import { findKey, hashBytes } from "../kernel/reader.js";
+import { findKey, hashBytes, readValue } from "../kernel/reader.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import type { Point } from "../metric/lineDecoder.js";
-import { encodeLabels } from "../metric/rowWriter.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
 import { type FieldNames, type LineNames, NameCache } from "./nameCache.js";
 import { sliceStemOf, stemOf } from "./outputName.js";
 import { matchingRules, type RuleIndex } from "./ruleIndex.js";
-import { sliceBytes } from "./sliceBytes.js";
-
-const encoder = new TextEncoder();
+import { identityBytes, sliceBytes } from "./sliceBytes.js";
 
 /** Where a Group stands: its rule, its names, its labels. */
 export interface GroupIdentity {
   readonly stem: string;
   readonly labels: readonly (readonly [string, string])[];
 }
+
+const NO_NAMES: LineNames = { measurement: "", labels: [], groupings: [] };
 
 /** One field on its way to its targets. */
 interface Admitted {
@@ -97,6 +96,8 @@ export class Admission {
   /** Per rule: stem -> index in #names. */
   readonly #namesByStem: Map<string, number>[];
   readonly #halves = new Uint32Array(2);
+  /** The Key admitted last and the names of its line, for its fields that come next. */
+  #line: { readonly key: number; readonly names: LineNames } = { key: 0, names: NO_NAMES };
 
   constructor(root: number, rules: readonly CompiledRule[], index: RuleIndex, naming: "telegraf" | "vmagent") {
     this.#root = root;
@@ -117,7 +118,10 @@ export class Admission {
   key(from: number, to: number): number {
     const length = to - from;
     const known = findKey(this.#root, from, length);
-    if (known !== 0) return known;
+    if (known !== 0) {
+      i32.store(known + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
+      return known;
+    }
     const key = allocate(this.#root, KEY_BYTES + length + 4);
     if (key === 0) return 0;
     const hash = hashBytes(from, length);
@@ -131,22 +135,70 @@ export class Admission {
     return 0;
   }
 
-  /** Admits the fields of a point that its Key does not have yet. Addresses of Fields move when one is added. */
-  fields(key: number, point: Point): void {
-    let line: LineNames | undefined;
-    for (const { key: name } of point.fields) {
-      if (this.field(key, name) !== 0) continue;
-      line ??= this.#cache.line(point);
-      this.#addField(key, name, line);
+  /**
+   * Admits a key that is spelled plainly, as Telegraf does it: ASCII, no escapes, no tag twice. False: it is not, or
+   * there is no memory; then the line goes through the decoder.
+   */
+  plainKey(from: number, to: number): boolean {
+    const line = this.#cache.plainLine(heapBuffer.toString("latin1", from, to));
+    if (line === undefined) return false;
+    this.#line = { key: this.key(from, to), names: line };
+    return this.#line.key !== 0;
+  }
+
+  /** Admits the plainly spelled new fields of a line whose names start at `at`. False: the first one is not plain, or no memory. */
+  plainFields(key: number, at: number, end: number): boolean {
+    if (this.#line.key !== key) {
+      const names = this.#cache.plainLine(heapBuffer.toString("latin1", key + KEY_BYTES, key + KEY_BYTES + i32.load(key + KEY_LENGTH)));
+      if (names === undefined) return false;
+      this.#line = { key, names };
+    }
+    let q = at;
+    let added = false;
+    for (;;) {
+      const nameEnd = plainNameEnd(q);
+      if (nameEnd === 0) return added;
+      const name = heapBuffer.toString("latin1", q, nameEnd);
+      if (this.#find(key, name, 0, i32.load(key + KEY_FIELD_COUNT)) === 0) {
+        if (!this.#addField(key, name, this.#cache.field(this.#line.names, name))) return added;
+        added = true;
+      }
+      q = readValue(nameEnd + 1, end);
+      if (q === 0 || i32.load8_u(q) !== 0x2c) return added;
+      q++;
     }
   }
 
-  /** The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory). */
-  field(key: number, name: Uint8Array): number {
-    const interned = this.#fieldNames.get(decodeLatin1(name));
+  /** Admits the fields of a decoded point that its Key does not have yet. Addresses of Fields move when one is added. */
+  fields(key: number, point: Point): void {
+    let names: LineNames | undefined;
+    // Names are unique within a point: only the fields that stood here before can be the same.
+    const before = i32.load(key + KEY_FIELD_COUNT);
+    for (const [i, { key: name }] of point.fields.entries()) {
+      const text = decodeLatin1(name);
+      if (this.#find(key, text, Math.min(i, before), before) !== 0) continue;
+      names ??= this.#cache.line(point);
+      this.#line = { key, names };
+      this.#addField(key, text, this.#cache.decodedField(names, name));
+    }
+  }
+
+  /**
+   * The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory).
+   * @param expected where it probably stands: its place in the line
+   */
+  field(key: number, name: Uint8Array, expected: number): number {
+    return this.#find(key, decodeLatin1(name), expected, i32.load(key + KEY_FIELD_COUNT));
+  }
+
+  /** As field(), by the name's bytes as latin1, among the first `count` fields. */
+  #find(key: number, name: string, expected: number, count: number): number {
+    const interned = this.#fieldNames.get(name);
     if (interned === undefined) return 0;
     const fields = i32.load(key + KEY_FIELDS);
-    const end = fields + i32.load(key + KEY_FIELD_COUNT) * FIELD_BYTES;
+    const guess = fields + expected * FIELD_BYTES;
+    if (expected < count && i32.load(guess + FIELD_NAME) === interned) return guess;
+    const end = fields + count * FIELD_BYTES;
     for (let field = fields; field < end; field += FIELD_BYTES) if (i32.load(field + FIELD_NAME) === interned) return field;
     return 0;
   }
@@ -154,30 +206,33 @@ export class Admission {
   /** Forgets addresses of Groups; after a sweep has freed some. */
   forgetGroups(): void {
     this.#cache.clear();
+    this.#line = { key: 0, names: NO_NAMES };
   }
 
-  #addField(key: number, name: Uint8Array, line: LineNames): void {
+  /** Adds a Field to the Key of #line. `name`: its bytes as latin1. False without memory. */
+  #addField(key: number, name: string, field: FieldNames): boolean {
     const interned = this.#fieldName(name);
-    const targets = interned === 0 ? undefined : this.#targets(line, name);
     const count = i32.load(key + KEY_FIELD_COUNT);
-    const room = targets === undefined ? 0 : this.#roomForField(key, count);
-    if (room === 0 || targets === undefined) return;
+    // Targets come last: they are counted as series, and nothing would give them back.
+    const room = interned === 0 ? 0 : this.#roomForField(key, count);
+    const targets = room === 0 ? undefined : this.#targets(this.#line.names, field);
+    if (targets === undefined) return false;
     i32.store(room + FIELD_NAME, interned);
     i32.store(room + FIELD_NAME_LENGTH, i32.load(interned - 8));
     i32.store(room + FIELD_TARGETS, targets.at);
     i32.store(room + FIELD_TARGET_COUNT, targets.count);
     i32.store(key + KEY_FIELD_COUNT, count + 1);
     if (targets.count > 0) i32.store(this.#root + ROOT_SERIES, i32.load(this.#root + ROOT_SERIES) + 1);
+    return true;
   }
 
   /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
   group(compiled: CompiledRule, identity: GroupIdentity, metric: string, capped: boolean): number {
-    const labels = identity.labels.map(([name, value]) => ({ name: encoder.encode(name), value: encoder.encode(value) }));
     const names = this.#namesOf(compiled, identity.stem, metric);
-    const bytes = Buffer.concat([encodeLabels(labels), encoder.encode(identity.stem)]);
     xxh64Halves(sliceBytes(sliceStemOf(compiled.rule, metric), identity.labels), this.#halves, 0);
     const sliceKey = (this.#halves[0] ?? 0) | 0;
     const hash = sliceKey ^ (this.#halves[1] ?? 0);
+    const bytes = identityBytes(identity.labels, identity.stem);
     const table = this.#root + ROOT_GROUPS;
     for (let slot = tableProbe(table, hash, -1); slot >= 0; slot = tableProbe(table, hash, slot)) {
       const group = tableAt(table, slot);
@@ -220,17 +275,16 @@ export class Admission {
     return last;
   }
 
-  /** Address of the interned `name=` (4-aligned; its length stands 8 bytes before it). */
-  #fieldName(name: Uint8Array): number {
-    const text = decodeLatin1(name);
-    const known = this.#fieldNames.get(text);
+  /** Address of the interned `name=` (4-aligned; its length stands 8 bytes before it). `name`: its bytes as latin1. */
+  #fieldName(name: string): number {
+    const known = this.#fieldNames.get(name);
     if (known !== undefined) return known;
-    const escaped = escapeName(name);
+    const escaped = Buffer.from(`${name.replace(/[, =]/g, "\\$&")}=`, "latin1");
     const at = allocate(this.#root, 8 + escaped.length + 4);
     if (at === 0) return 0;
     i32.store(at, escaped.length);
-    heap8.set(escaped, at + 8);
-    this.#fieldNames.set(text, at + 8);
+    escaped.copy(heapBuffer, at + 8);
+    this.#fieldNames.set(name, at + 8);
     return at + 8;
   }
 
@@ -250,8 +304,7 @@ export class Admission {
     return at + count * FIELD_BYTES;
   }
 
-  #targets(line: LineNames, fieldName: Uint8Array): { readonly at: number; readonly count: number } | undefined {
-    const field = this.#cache.field(line, fieldName);
+  #targets(line: LineNames, field: FieldNames): { readonly at: number; readonly count: number } | undefined {
     if (field.name === "") return { at: IGNORED_NAME, count: 0 };
     const series: Series = { name: field.name, labels: line.labels };
     const matches = matchingRules(this.#index, series);
@@ -350,15 +403,13 @@ export function lastBytesOf(compiled: CompiledRule): number {
   return (compiled.flags & FLAG_RATE) === 0 ? LAST_BYTES : LAST_RATE_BYTES;
 }
 
-/** A field name as Telegraf writes it, with the `=`: comma, space and equals escaped. */
-function escapeName(name: Uint8Array): Uint8Array {
-  const out: number[] = [];
-  for (const byte of name) {
-    if (byte === 0x2c || byte === 0x20 || byte === 0x3d) out.push(0x5c);
-    out.push(byte);
+/** Address of the `=` behind the plainly spelled field name at `at`, 0 when it is not one. */
+function plainNameEnd(at: number): number {
+  for (let q = at; ; q++) {
+    const c = i32.load8_u(q);
+    if (c === 0x3d) return q === at ? 0 : q;
+    if (c <= 0x20 || c >= 0x7f || c === 0x2c || c === 0x5c) return 0;
   }
-  out.push(0x3d);
-  return Uint8Array.from(out);
 }
 
 /** A map key for bytes: one character per byte. */

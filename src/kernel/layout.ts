@@ -51,6 +51,9 @@ export const ROOT_MATCHED: i32 = 104;
 export const ROOT_IGNORED: i32 = 112;
 /** f64: samples whose integer was rounded to a double. */
 export const ROOT_INEXACT: i32 = 176;
+/** With RUN_NEW_KEY and RUN_NEW_FIELD: see there. */
+export const ROOT_AT: i32 = 184;
+export const ROOT_KEY: i32 = 188;
 /** i32 x 80: heads of the free lists. */
 export const ROOT_FREE: i32 = 256;
 /** f64 ms: greatest event time of an applied sample. */
@@ -62,7 +65,9 @@ export const SCRATCH_AT: i32 = 65536;
 export const SCRATCH_BYTES: i32 = 16;
 export const SCRATCH_MAX: i32 = 4096;
 export const INPUT_AT: i32 = 131072;
-/** Longest line 1 MiB, plus a read, plus slack that scans may look at. */
+/** Longest single line, without its LF; past it the engine gives the line up and goes on behind the next LF. */
+export const LINE_BYTES_MAX: i32 = 1048576;
+/** Longest line, plus a read, plus slack that scans may look at. */
 export const INPUT_BYTES: i32 = 2162688;
 export const INPUT_SLACK: i32 = 64;
 export const ROOT_PAGES: i32 = 35;
@@ -296,5 +301,9 @@ export const LAST_RATE_BYTES: i32 = 64;
 // ---- answers of run() -------------------------------------------------------------------------------------------------
 /** Everything up to `end` is consumed. */
 export const RUN_DONE: i32 = 0;
-/** The line at ROOT_STOP is not one for the fast path: unknown key or field, escapes, exponents, errors, an open quote. */
+/** The line at ROOT_STOP is not one for the fast path: escapes, odd spacing, errors, an open quote. */
 export const RUN_UNUSUAL: i32 = 1;
+/** The line at ROOT_STOP has a new key, its first ROOT_AT bytes, free of doubled backslashes and control bytes. */
+export const RUN_NEW_KEY: i32 = 2;
+/** The line at ROOT_STOP has a new field: Key ROOT_KEY, name at address ROOT_AT. */
+export const RUN_NEW_FIELD: i32 = 3;
