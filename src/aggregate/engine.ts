@@ -12,17 +12,23 @@ import {
   LEDGER_CLOSED,
   LINE_BYTES_MAX,
   ROOT_ARRIVAL,
+  ROOT_AT,
   ROOT_EPOCH,
   ROOT_FUTURE,
   ROOT_GROUPS,
+  ROOT_KEY,
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_LINES,
+  ROOT_MATCHED,
   ROOT_NEWEST,
   ROOT_PAGES,
   ROOT_PREVIOUS,
   ROOT_STOP,
   RUN_DONE,
+  RUN_NEW_FIELD,
+  RUN_NEW_KEY,
+  RUN_UNUSUAL,
 } from "../kernel/layout.js";
 import "../kernel/constants.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
@@ -81,7 +87,8 @@ export class Engine {
   /** Newlines consumed outside run(), for line numbers. */
   #slowLines = 0;
   #sweptMs: number;
-  /** Since when (event time) series memory is complete; NaN in replay until the first sample. */
+  /** Whether it is known since when series memory is complete. */
+  #complete: boolean;
   #linesInvalid: Record<string, number> = {};
   #linesRead = 0;
 
@@ -98,6 +105,7 @@ export class Engine {
     this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
     f64.store(root + ROOT_NEWEST, Number.NEGATIVE_INFINITY);
     this.#sweptMs = options.startMs;
+    this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;
   }
 
   /** Where the next bytes go: kernel memory. Never empty; valid until the next step. */
@@ -161,13 +169,17 @@ export class Engine {
     const lineEnd = p + heapBuffer.subarray(p, end).lastIndexOf(10) + 1;
     while (p < end) {
       if (p < lineEnd) {
-        const code = run(root, p, lineEnd);
-        p = i32.load(root + ROOT_STOP);
+        // Until a first sample says since when a replay is complete, lines take the path that looks at it.
+        const code = this.#complete ? run(root, p, lineEnd) : RUN_UNUSUAL;
+        if (this.#complete) p = i32.load(root + ROOT_STOP);
         if (code === RUN_DONE) continue;
+        if (code === RUN_NEW_KEY && this.admission.plainKey(p, p + i32.load(root + ROOT_AT))) continue;
+        if (code === RUN_NEW_FIELD && this.admission.plainFields(i32.load(root + ROOT_KEY), i32.load(root + ROOT_AT), lineEnd)) continue;
       } else if (!final && !isTooLong(p, end)) break;
       const next = this.#unusual(p, end, final, actions);
       if (next < 0) break;
       p = next;
+      this.#complete = this.#complete || f64.load(root + ROOT_MATCHED) > 0;
     }
     this.#pending = end - p;
     if (this.#pending > 0 && p !== start) heap8.copyWithin(start, p, end);

@@ -7,14 +7,14 @@ import asc from "assemblyscript/asc";
 const LEAF = `
 export function imul(a: i32, b: i32): i32 { return a * b; }
 export function unaligned(address: i32): i32 { return i32.load(address); }
-export function truncate(value: f64): i32 { return i32.trunc_sat_f64_s(value); }
+export function truncate(value: f64): i32 { return <i32>value; }
 export function copy(to: i32, from: i32, bytes: i32): void { memory.copy(to, from, bytes); }
 export function clear(at: i32, bytes: i32): void { memory.fill(at, 0, bytes); }
 @external("host", "decimal") export declare function decimal(from: i32, to: i32): f64;
 @external("host", "pages") export declare function pages(root: i32, count: i32): i32;
 @external("host", "unpages") export declare function unpages(root: i32, address: i32): void;
 `;
-const ENTRY = ["alloc", "cell", "counter", "exact", "number", "plan", "reader", "sketch", "table"]
+const ENTRY = ["alloc", "cell", "counter", "exact", "histogram", "number", "plan", "reader", "set", "sketch", "table"]
   .map((name) => `export * from "./${name}.js";`)
   .join("\n");
 
