@@ -55,6 +55,7 @@ import {
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_SERIES,
+  SCRATCH_MAX,
   TARGET_BYTES,
   TARGET_GROUP,
   TARGET_LAST,
@@ -157,9 +158,11 @@ export class Admission {
     let added = false;
     for (;;) {
       const nameEnd = plainNameEnd(q);
-      if (nameEnd === 0) return added;
+      const count = i32.load(key + KEY_FIELD_COUNT);
+      // Each name is looked for among all before it: a line of very many is the decoder's, which knows that they are unique.
+      if (nameEnd === 0 || count >= SCRATCH_MAX) return added;
       const name = heapBuffer.toString("latin1", q, nameEnd);
-      if (this.#find(key, name, 0, i32.load(key + KEY_FIELD_COUNT)) === 0) {
+      if (this.#find(key, name, count, count) === 0) {
         if (!this.#addField(key, name, this.#cache.field(this.#line.names, name))) return added;
         added = true;
       }
@@ -191,7 +194,7 @@ export class Admission {
     return this.#find(key, decodeLatin1(name), expected, i32.load(key + KEY_FIELD_COUNT));
   }
 
-  /** As field(), by the name's bytes as latin1, among the first `count` fields. */
+  /** As field(), by the name's bytes as latin1 and among the first `count` fields. */
   #find(key: number, name: string, expected: number, count: number): number {
     const interned = this.#fieldNames.get(name);
     if (interned === undefined) return 0;

@@ -53,7 +53,7 @@ function slotOf(set: i32, low: i32, high: i32): i32 {
   let hash: i32 = imul(low ^ imul(high, -1640531535), -2048144789);
   hash = hash ^ (hash >>> 15);
   let slot: i32 = slots + ((hash & mask) << 3);
-  while ((i32.load(slot) != low || i32.load(slot + 4) != high) && (i32.load(slot) != 0 || i32.load(slot + 4) != 0)) {
+  while ((i32.load(slot) != 0 || i32.load(slot + 4) != 0) && (i32.load(slot) != low || i32.load(slot + 4) != high)) {
     slot = slots + ((slot - slots + 8) & ((mask << 3) | 7));
   }
   return slot;

@@ -4,7 +4,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Engine } from "#limpet/aggregate/engine.js";
-import { type KeyRange, restoreSnapshot, SnapshotError, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { type KeyRange, restoreSnapshot, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { SnapshotError } from "#limpet/aggregate/snapshotError.js";
 import { disposeEngines, feedLines, finish, openEngine, tick } from "./openEngine.js";
 
 const RULES = `
@@ -37,7 +38,7 @@ function busyEngine(): Engine {
 }
 
 function snapshotOf(engine: Engine, range: KeyRange = WHOLE): Uint8Array {
-  const block = { rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3) };
+  const block = { sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3) };
   return takeSnapshot({ root: engine.root, rules: engine.rules, admission: engine.admission, outbox: [block] }, range, ID);
 }
 
@@ -66,7 +67,7 @@ describe("snapshot", () => {
     const copy = openEngine(RULES, { startMs: 900_000 });
     const restored = restoreSnapshot(copy, bytes);
     expect(restored).toMatchObject({ id: ID, groups: 21, forgottenGroups: 0, forgottenRules: [], clippedRules: [] });
-    expect(restored.outbox).toEqual([{ rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3) }]);
+    expect(restored.outbox).toEqual([{ sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3) }]);
     expect(copy.ledger().rules.map(({ pairsMatched, pairsApplied }) => [pairsMatched, pairsApplied])).toEqual(
       engine.ledger().rules.map(({ pairsMatched, pairsApplied }) => [pairsMatched, pairsApplied]),
     );

@@ -11,7 +11,6 @@ import { addToTotal, foldRates } from "#limpet/kernel/counter.js";
 import {
   GROUP_NEXT,
   GROUP_OLDEST,
-  GROUP_TOTAL,
   INPUT_AT,
   LEDGER_GROUPS,
   ROOT_KEYS,
@@ -126,7 +125,7 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
       for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(group + GROUP_OLDEST)) {
         both((side) => {
           side.foldRates(record, group, f64.load(cell + 8));
-          if (counterAt !== 0) side.addToTotal(group + GROUP_TOTAL, cell + counterAt);
+          if (counterAt !== 0) side.addToTotal(group, cell + counterAt);
           side.releaseCell(root, group, cell);
           return undefined;
         });
