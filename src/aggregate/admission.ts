@@ -65,8 +65,10 @@ import type { Point } from "../metric/lineDecoder.js";
 import { encodeLabels } from "../metric/rowWriter.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
-import { type FieldNames, type LineNames, NameCache } from "./nameCache.js";
-import { sliceStemOf, stemOf } from "./outputName.js";
+import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
+import { outputNameOf, sliceStemOf, stemOf } from "./outputName.js";
+import { inputOf, type OutputRowSeries, outputSeriesOf, rowsOfSeries } from "./relabelled.js";
+import { RowOwners } from "./rowOwners.js";
 import { matchingRules, type RuleIndex } from "./ruleIndex.js";
 import { sliceBytes } from "./sliceBytes.js";
 
@@ -83,6 +85,8 @@ interface Admitted {
   readonly line: LineNames;
   readonly field: FieldNames;
   readonly series: Series;
+  /** The Series as the rule groups it: `series` itself unless the rule changes it. */
+  readonly input: Series;
 }
 
 export class Admission {
@@ -96,6 +100,10 @@ export class Admission {
   /** Per rule: stem -> index in #names. */
   readonly #namesByStem: Map<string, number>[];
   readonly #halves = new Uint32Array(2);
+  /** Who writes which row; only when some rule relabels its outputs, else equal names and labels tell. */
+  readonly #owners: RowOwners | undefined;
+  /** Places in #names of relabelled Groups that have gone. */
+  readonly #freeNames: number[] = [];
 
   constructor(root: number, rules: readonly CompiledRule[], index: RuleIndex, naming: "telegraf" | "vmagent") {
     this.#root = root;
@@ -103,6 +111,7 @@ export class Admission {
     this.#index = index;
     this.#cache = new NameCache(naming, rules.length);
     this.#namesByStem = rules.map(() => new Map<string, number>());
+    this.#owners = rules.some(({ rule }) => rule.outputRelabel.length > 0) ? new RowOwners() : undefined;
   }
 
   /** The names of a Group (GROUP_NAMES). */
@@ -150,9 +159,11 @@ export class Admission {
     return 0;
   }
 
-  /** Forgets addresses of Groups; after a sweep has freed some. */
-  forgetGroups(): void {
+  /** Forgets addresses of Groups, and names of relabelled ones; after a sweep has freed some. */
+  forgetGroups(names: readonly number[]): void {
     this.#cache.clear();
+    this.#freeNames.push(...names);
+    this.#owners?.forgetDead(this.#rules);
   }
 
   #addField(key: number, name: Uint8Array, line: LineNames): void {
@@ -172,9 +183,11 @@ export class Admission {
   /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
   group(compiled: CompiledRule, identity: GroupIdentity, metric: string, capped: boolean): number {
     const labels = identity.labels.map(([name, value]) => ({ name: encoder.encode(name), value: encoder.encode(value) }));
-    const names = this.#namesOf(compiled, identity.stem, metric);
+    const shared = compiled.rule.outputRelabel.length > 0 ? undefined : this.#namesOf(compiled, identity.stem, metric);
+    const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
     const bytes = Buffer.concat([encodeLabels(labels), encoder.encode(identity.stem)]);
-    xxh64Halves(sliceBytes(sliceStemOf(compiled.rule, metric), identity.labels), this.#halves, 0);
+    const slice = shared === undefined ? sliceOf(compiled, rows, metric) : undefined;
+    xxh64Halves(sliceBytes(slice?.name ?? sliceStemOf(compiled.rule, metric), slice?.labels ?? identity.labels), this.#halves, 0);
     const sliceKey = (this.#halves[0] ?? 0) | 0;
     const hash = sliceKey ^ (this.#halves[1] ?? 0);
     const table = this.#root + ROOT_GROUPS;
@@ -184,10 +197,15 @@ export class Admission {
       if (!bytes.equals(heap8.subarray(at, at + i32.load(group + GROUP_IDENTITY_BYTES)))) continue;
       const ledger = i32.load(group + GROUP_LEDGER);
       if (ledger === compiled.ledger) return group;
-      if (this.#shareOutput(group, names)) return -1 - DROPPED_IDENTITY;
+      if (shared !== undefined && this.#shareOutput(group, shared)) return -1 - DROPPED_IDENTITY;
     }
+    if (rows !== undefined && this.#owners?.isTaken(rows) === true) return -1 - DROPPED_IDENTITY;
     if (capped && i32.load(compiled.ledger + LEDGER_GROUP_COUNT) >= compiled.rule.maxGroups) return -1 - DROPPED_SERIES_CAP;
-    return this.#newGroup(compiled, names, bytes, { hash, sliceKey });
+    const names = shared ?? this.#addNames({ ...namesOf(compiled, metric), rows: rowsOfSeries(rows ?? []) });
+    const group = this.#newGroup(compiled, names, bytes, { hash, sliceKey });
+    if (group > 0 && rows !== undefined) this.#owners?.take(rows, group);
+    if (group < 0 && shared === undefined) this.#freeNames.push(names);
+    return group;
   }
 
   /** The Last of a Series in a Group, made if need be. Negative as for group(). */
@@ -253,25 +271,29 @@ export class Admission {
     const field = this.#cache.field(line, fieldName);
     if (field.name === "") return { at: IGNORED_NAME, count: 0 };
     const series: Series = { name: field.name, labels: line.labels };
-    const matches = matchingRules(this.#index, series);
-    if (matches.length === 0) return { at: IGNORED_UNMATCHED, count: 0 };
-    const at = allocate(this.#root, matches.length * TARGET_BYTES);
+    const wanted: [CompiledRule, Series][] = [];
+    for (const match of matchingRules(this.#index, series)) {
+      const compiled = this.#rules[match];
+      const input = compiled === undefined ? undefined : inputOf(compiled.rule, series, line.raw, field.field);
+      if (compiled !== undefined && input !== undefined) wanted.push([compiled, input]);
+    }
+    if (wanted.length === 0) return { at: IGNORED_UNMATCHED, count: 0 };
+    const at = allocate(this.#root, wanted.length * TARGET_BYTES);
     if (at === 0) return undefined;
     let target = at;
-    for (const match of matches) {
-      const compiled = this.#rules[match];
-      if (compiled !== undefined) this.#target(compiled, { line, field, series }, target);
+    for (const [compiled, input] of wanted) {
+      this.#target(compiled, { line, field, series, input }, target);
       target += TARGET_BYTES;
     }
-    return { at, count: matches.length };
+    return { at, count: wanted.length };
   }
 
-  #groupOf(compiled: CompiledRule, { line, field, series }: Admitted): number {
-    const grouping = this.#cache.grouping(line, compiled);
+  #groupOf(compiled: CompiledRule, { line, field, series, input }: Admitted): number {
+    const grouping = input === series ? this.#cache.grouping(line, compiled) : groupingOf(compiled, input.name, input.labels);
     const known = this.#cache.group(field, compiled, grouping);
     if (known !== undefined) return known;
-    const stem = stemOf(compiled.rule, series.name);
-    const group = this.group(compiled, { stem, labels: grouping.labels }, series.name, true);
+    const stem = stemOf(compiled.rule, input.name);
+    const group = this.group(compiled, { stem, labels: grouping.labels }, input.name, true);
     if (group > 0) this.#cache.addGroup(field, compiled, grouping, group);
     return group;
   }
@@ -289,7 +311,7 @@ export class Admission {
     const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
     let last = 0;
     if ((compiled.flags & KIND_COUNTER) !== 0 && (compiled.flags & FLAG_DELTA) === 0) {
-      last = this.last(compiled, group, this.#cache.seriesHash(admitted.line, admitted.field), true);
+      last = this.last(compiled, group, this.#cache.seriesHash(admitted.input), true);
       if (last < 0) {
         refuse(last);
         return;
@@ -305,9 +327,16 @@ export class Admission {
   #namesOf(compiled: CompiledRule, stem: string, metric: string): number {
     const known = this.#namesByStem[compiled.index]?.get(stem);
     if (known !== undefined) return known;
-    this.#names.push(namesOf(compiled, metric));
-    this.#namesByStem[compiled.index]?.set(stem, this.#names.length - 1);
-    return this.#names.length - 1;
+    const added = this.#addNames(namesOf(compiled, metric));
+    this.#namesByStem[compiled.index]?.set(stem, added);
+    return added;
+  }
+
+  #addNames(names: OutputNames): number {
+    const free = this.#freeNames.pop();
+    if (free === undefined) return this.#names.push(names) - 1;
+    this.#names[free] = names;
+    return free;
   }
 
   #shareOutput(group: number, names: number): boolean {
@@ -337,6 +366,24 @@ export class Admission {
     i32.store(compiled.ledger + LEDGER_GROUP_COUNT, i32.load(compiled.ledger + LEDGER_GROUP_COUNT) + 1);
     return group;
   }
+}
+
+/**
+ * What the SliceKey of a Group with relabelled outputs is the hash of: labels of its first row that is sent, and that row's name when a
+ * step has changed it, so that Groups that could write one row meet. Steps that tell outputs apart may still part them.
+ */
+function sliceOf(
+  compiled: CompiledRule,
+  rows: readonly (readonly OutputRowSeries[])[] | undefined,
+  metric: string,
+): { readonly name: string | undefined; readonly labels: Series["labels"] } | undefined {
+  for (const [i, ofOutput] of rows?.entries() ?? []) {
+    const first = ofOutput.find((row) => row !== undefined);
+    if (first === undefined) continue;
+    const own = outputNameOf(compiled.rule, metric, compiled.outputs[i]?.output.name ?? "");
+    return { name: first.name === own ? undefined : first.name, labels: first.labels };
+  }
+  return undefined;
 }
 
 /** Size of a rule's Lasts. */

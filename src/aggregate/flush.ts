@@ -31,11 +31,14 @@ import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.
 import type { CompiledRule, OutputNames } from "./compile.js";
 import { FlushView } from "./windowView.js";
 
-/** Name and own labels of every row of every output, per OutputNames. */
-export type RowLabels = readonly (readonly LabelBytes[])[][];
+/** Name and own labels of every row of every output, per OutputNames; undefined: a row that is not sent. */
+export type RowLabels = readonly (readonly (readonly LabelBytes[] | undefined)[])[];
+
+/** Relabelled rows bring all their labels. */
+const NO_LABELS = Buffer.alloc(2);
 
 export function rowLabelsOf(compiled: CompiledRule, names: OutputNames): RowLabels {
-  return compiled.outputs.map(({ rows }, i) => rows.map((row) => rowLabels(names.names[i] ?? new Uint8Array(0), row.labels)));
+  return names.rows ?? compiled.outputs.map(({ rows }, i) => rows.map((row) => rowLabels(names.names[i] ?? new Uint8Array(0), row.labels)));
 }
 
 export interface Closing {
@@ -101,14 +104,18 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
   const { compiled, writer, stampMs } = closing;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
-  const identity = i32.load(group + GROUP_IDENTITY);
+  const relabelled = compiled.rule.outputRelabel.length > 0;
+  const source = relabelled ? NO_LABELS : heapBuffer;
+  const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
   for (let i = 0; i < compiled.outputs.length; i++) {
     const entry = compiled.outputs[i];
     if (entry === undefined || (idle && entry.output.idle === "nothing")) continue;
     const startMs = entry.output.type === "counter" ? f64.load(group + GROUP_START) : 0;
     for (let r = 0; r < entry.rows.length; r++) {
+      const own = labels[i]?.[r];
+      if (own === undefined) continue;
       const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);
-      if (!Number.isNaN(value)) writer.row(heapBuffer, identity, labels[i]?.[r] ?? [], { timestampMs: stampMs, value, startMs });
+      if (!Number.isNaN(value)) writer.row(source, identity, own, { timestampMs: stampMs, value, startMs });
     }
   }
 }

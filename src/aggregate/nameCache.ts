@@ -7,6 +7,7 @@ import { xxh64Halves } from "../base/xxh64.js";
 import type { Point } from "../metric/lineDecoder.js";
 import { labelsOf, type Naming, nameOf } from "../metric/naming.js";
 import type { Series } from "../metric/series.js";
+import type { RawLine } from "../metric/telegrafFilter.js";
 import { decodeUtf8 } from "../metric/utf8.js";
 import type { CompiledRule } from "./compile.js";
 import { outputLabelsOf } from "./grouping.js";
@@ -15,6 +16,8 @@ import { seriesBytes } from "./sliceBytes.js";
 const ENTRIES_MAX = 100_000;
 
 export interface FieldNames {
+  /** As it came in. */
+  readonly field: string;
   /** "": nothing valid is left of it. */
   readonly name: string;
   /** By rule index: Grouping.text -> Group. */
@@ -31,6 +34,16 @@ export interface LineNames {
   readonly measurement: string;
   readonly labels: Series["labels"];
   readonly groupings: (Grouping | undefined)[];
+  /** The line as Telegraf's filters see it. Valid while its bytes are: during one call of admission. */
+  readonly raw: () => RawLine;
+}
+
+/** `name` stands in the text when the rule has relabelled the Series: its field's other Series may have other names. */
+export function groupingOf(compiled: CompiledRule, name: string, labels: Series["labels"]): Grouping {
+  const kept = outputLabelsOf(compiled.rule, { name: "", labels });
+  let text = name === "" ? "" : `${name}\xfe`;
+  for (const [label, value] of kept) text += `${label}\xff${value}\xff`;
+  return { labels: kept, text };
 }
 
 export class NameCache {
@@ -58,7 +71,13 @@ export class NameCache {
     const { labels, collisions, badUtf8 } = labelsOf(point.tags, this.#naming);
     this.labelCollisions += collisions;
     this.badUtf8 += badUtf8 + Number(measurement.bad);
-    return { measurement: measurement.text, labels, groupings: new Array<Grouping | undefined>(this.#rules) };
+    let raw: RawLine | undefined;
+    return {
+      measurement: measurement.text,
+      labels,
+      groupings: new Array<Grouping | undefined>(this.#rules),
+      raw: () => (raw ??= { measurement: measurement.text, tags: point.tags.map((tag) => [decodeUtf8(tag.key).text, decodeUtf8(tag.value).text]) }),
+    };
   }
 
   field(line: LineNames, fieldName: Uint8Array): FieldNames {
@@ -73,7 +92,7 @@ export class NameCache {
       fields = new Map();
       this.#measurements.set(line.measurement, fields);
     }
-    const names: FieldNames = { name: nameOf(line.measurement, field.text, this.#naming), groups: [] };
+    const names: FieldNames = { field: field.text, name: nameOf(line.measurement, field.text, this.#naming), groups: [] };
     fields.set(field.text, names);
     return names;
   }
@@ -81,10 +100,7 @@ export class NameCache {
   grouping(line: LineNames, compiled: CompiledRule): Grouping {
     const known = line.groupings[compiled.index];
     if (known !== undefined) return known;
-    const labels = outputLabelsOf(compiled.rule, { name: "", labels: line.labels });
-    let text = "";
-    for (const [label, value] of labels) text += `${label}\xff${value}\xff`;
-    const grouping = { labels, text };
+    const grouping = groupingOf(compiled, "", line.labels);
     line.groupings[compiled.index] = grouping;
     return grouping;
   }
@@ -104,8 +120,8 @@ export class NameCache {
   }
 
   /** XXH64 of a Series' identity, as two i32. */
-  seriesHash(line: LineNames, field: FieldNames): { readonly low: number; readonly high: number } {
-    xxh64Halves(seriesBytes(field.name, line.labels), this.#halves, 0);
+  seriesHash(series: Series): { readonly low: number; readonly high: number } {
+    xxh64Halves(seriesBytes(series.name, series.labels), this.#halves, 0);
     return { low: (this.#halves[1] ?? 0) | 0, high: (this.#halves[0] ?? 0) | 0 };
   }
 

@@ -1,0 +1,66 @@
+// What a rule makes of a Series before it groups, and of an output row before it is written.
+//
+//   line ─filter─▶ Series ─match─▶ drop_input_labels ─▶ input relabelling ─▶ group ... rows ─▶ output relabelling ─▶ sent
+//
+// Cold path: asked once per new Series, and once per new Group.
+import { sanitizeForSink } from "../metric/naming.js";
+import { relabel } from "../metric/relabel.js";
+import { type LabelBytes, rowLabels } from "../metric/rowWriter.js";
+import type { Series } from "../metric/series.js";
+import { acceptsField, acceptsLine, type RawLine } from "../metric/telegrafFilter.js";
+import { compareUtf8 } from "../metric/utf8.js";
+import type { CompiledRule } from "./compile.js";
+import { outputNameOf } from "./outputName.js";
+import type { Rule } from "./rule.js";
+
+/**
+ * The Series as the rule groups it, `series` itself when the rule changes nothing. undefined: the rule does not take it (a filter, a
+ * relabelling step that drops it, or one that leaves it without a name).
+ */
+export function inputOf(rule: Rule, series: Series, raw: () => RawLine, field: string): Series | undefined {
+  const { filter, dropInputLabels, inputRelabel } = rule;
+  if (filter !== undefined && !(acceptsField(filter, field) && acceptsLine(filter, raw()))) return undefined;
+  const labels = dropInputLabels.length === 0 ? series.labels : series.labels.filter(([name]) => !dropInputLabels.includes(name));
+  const dropped = labels.length === series.labels.length ? series : { name: series.name, labels };
+  if (inputRelabel.length === 0) return dropped;
+  const changed = relabel(inputRelabel, dropped);
+  return changed === undefined || changed.name === "" ? undefined : valid(changed);
+}
+
+/** What a step has made of names may be none that a receiver takes. Of labels that become one, the first stays. */
+function valid(series: Series): Series {
+  const labels = new Map<string, string>();
+  for (const [name, value] of series.labels) {
+    const label = sanitizeForSink(name, "label");
+    if (!labels.has(label)) labels.set(label, value);
+  }
+  return { name: sanitizeForSink(series.name, "metric"), labels: sorted([...labels]) };
+}
+
+function sorted(labels: Series["labels"]): Series["labels"] {
+  return [...labels].sort(([a], [b]) => compareUtf8(a, b));
+}
+
+/** One output row of a Group, relabelled. undefined: not sent. */
+export type OutputRowSeries = Series | undefined;
+
+/** Labels of a Group's rows by output and row, output relabelling applied. Names that no receiver takes are made valid. */
+export function outputSeriesOf(compiled: CompiledRule, metric: string, labels: Series["labels"]): readonly (readonly OutputRowSeries[])[] {
+  const { rule } = compiled;
+  return compiled.outputs.map(({ output, rows }) => {
+    const name = outputNameOf(rule, metric, output.name);
+    return rows.map((row) => {
+      const own = new Set(row.labels.map(([label]) => label));
+      const series = { name, labels: [...labels.filter(([label]) => !own.has(label)), ...row.labels] };
+      if (rule.outputRelabel.length === 0) return { name, labels: sorted(series.labels) };
+      const changed = relabel(rule.outputRelabel, series);
+      return changed === undefined || changed.name === "" ? undefined : valid(changed);
+    });
+  });
+}
+
+/** Whole label sets as the writer takes them. */
+export function rowsOfSeries(series: readonly (readonly OutputRowSeries[])[]): readonly (readonly (readonly LabelBytes[] | undefined)[])[] {
+  const encoder = new TextEncoder();
+  return series.map((rows) => rows.map((row) => (row === undefined ? undefined : rowLabels(encoder.encode(row.name), row.labels))));
+}
