@@ -66,11 +66,10 @@ import { encodeLabels } from "../metric/rowWriter.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
 import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
-import { outputNameOf, sliceStemOf, stemOf } from "./outputName.js";
-import { inputOf, type OutputRowSeries, outputSeriesOf, rowsOfSeries } from "./relabelled.js";
+import { stemOf } from "./outputName.js";
+import { inputOf, outputSeriesOf, rowsOfSeries, sliceBytesOf } from "./relabelled.js";
 import { RowOwners } from "./rowOwners.js";
 import { matchingRules, type RuleIndex } from "./ruleIndex.js";
-import { sliceBytes } from "./sliceBytes.js";
 
 const encoder = new TextEncoder();
 
@@ -186,8 +185,7 @@ export class Admission {
     const shared = compiled.rule.outputRelabel.length > 0 ? undefined : this.#namesOf(compiled, identity.stem, metric);
     const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
     const bytes = Buffer.concat([encodeLabels(labels), encoder.encode(identity.stem)]);
-    const slice = shared === undefined ? sliceOf(compiled, rows, metric) : undefined;
-    xxh64Halves(sliceBytes(slice?.name ?? sliceStemOf(compiled.rule, metric), slice?.labels ?? identity.labels), this.#halves, 0);
+    xxh64Halves(sliceBytesOf(compiled, metric, identity.labels), this.#halves, 0);
     const sliceKey = (this.#halves[0] ?? 0) | 0;
     const hash = sliceKey ^ (this.#halves[1] ?? 0);
     const table = this.#root + ROOT_GROUPS;
@@ -366,24 +364,6 @@ export class Admission {
     i32.store(compiled.ledger + LEDGER_GROUP_COUNT, i32.load(compiled.ledger + LEDGER_GROUP_COUNT) + 1);
     return group;
   }
-}
-
-/**
- * What the SliceKey of a Group with relabelled outputs is the hash of: labels of its first row that is sent, and that row's name when a
- * step has changed it, so that Groups that could write one row meet. Steps that tell outputs apart may still part them.
- */
-function sliceOf(
-  compiled: CompiledRule,
-  rows: readonly (readonly OutputRowSeries[])[] | undefined,
-  metric: string,
-): { readonly name: string | undefined; readonly labels: Series["labels"] } | undefined {
-  for (const [i, ofOutput] of rows?.entries() ?? []) {
-    const first = ofOutput.find((row) => row !== undefined);
-    if (first === undefined) continue;
-    const own = outputNameOf(compiled.rule, metric, compiled.outputs[i]?.output.name ?? "");
-    return { name: first.name === own ? undefined : first.name, labels: first.labels };
-  }
-  return undefined;
 }
 
 /** Size of a rule's Lasts. */

@@ -10,8 +10,9 @@ import type { Series } from "../metric/series.js";
 import { acceptsField, acceptsLine, type RawLine } from "../metric/telegrafFilter.js";
 import { compareUtf8 } from "../metric/utf8.js";
 import type { CompiledRule } from "./compile.js";
-import { outputNameOf } from "./outputName.js";
+import { outputNameOf, sliceStemOf } from "./outputName.js";
 import type { Rule } from "./rule.js";
+import { sliceBytes } from "./sliceBytes.js";
 
 /**
  * The Series as the rule groups it, `series` itself when the rule changes nothing. undefined: the rule does not take it (a filter, a
@@ -63,4 +64,21 @@ export function outputSeriesOf(compiled: CompiledRule, metric: string, labels: S
 export function rowsOfSeries(series: readonly (readonly OutputRowSeries[])[]): readonly (readonly (readonly LabelBytes[] | undefined)[])[] {
   const encoder = new TextEncoder();
   return series.map((rows) => rows.map((row) => (row === undefined ? undefined : rowLabels(encoder.encode(row.name), row.labels))));
+}
+
+/**
+ * What the SliceKey of a Group is the hash of (its upper 32 bits). With relabelled outputs: the labels of its first row that is sent,
+ * and that row's name when a step has changed it, so that Groups that could write one row meet. Steps that tell outputs apart by
+ * name may still part them.
+ */
+export function sliceBytesOf(compiled: CompiledRule, metric: string, labels: Series["labels"]): Uint8Array {
+  const stem = sliceStemOf(compiled.rule, metric);
+  if (compiled.rule.outputRelabel.length === 0) return sliceBytes(stem, labels);
+  for (const [i, rows] of outputSeriesOf(compiled, metric, labels).entries()) {
+    const first = rows.find((row) => row !== undefined);
+    if (first === undefined) continue;
+    const own = outputNameOf(compiled.rule, metric, compiled.outputs[i]?.output.name ?? "");
+    return sliceBytes(first.name === own ? stem : first.name, first.labels);
+  }
+  return sliceBytes(stem, labels);
 }

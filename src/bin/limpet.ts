@@ -4,8 +4,10 @@ import { Command, CommanderError } from "commander";
 import { normalizeArgv } from "../base/argv.js";
 import { registerAggregate } from "./commands/aggregate.js";
 import { registerCheck } from "./commands/check.js";
+import { registerExplain } from "./commands/explain.js";
 import { registerParse } from "./commands/parse.js";
 import { registerReplay } from "./commands/replay.js";
+import { registerTest } from "./commands/test.js";
 import { registerUp } from "./commands/up.js";
 import { UsageError } from "./options.js";
 import { version } from "./version.js";
@@ -21,7 +23,7 @@ function build(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .enablePositionalOptions();
-  for (const register of [registerUp, registerAggregate, registerReplay, registerCheck, registerParse]) register(program);
+  for (const register of [registerUp, registerAggregate, registerReplay, registerCheck, registerTest, registerExplain, registerParse]) register(program);
   for (const command of program.commands) command.helpOption("--help", "print help").exitOverride();
   return program;
 }
