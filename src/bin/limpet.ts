@@ -23,7 +23,8 @@ function build(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .enablePositionalOptions();
-  for (const register of [registerUp, registerAggregate, registerReplay, registerCheck, registerTest, registerExplain, registerParse]) register(program);
+  for (const register of [registerUp, registerAggregate, registerReplay, registerCheck, registerTest, registerExplain, registerParse])
+    register(program);
   for (const command of program.commands) command.helpOption("--help", "print help").exitOverride();
   return program;
 }

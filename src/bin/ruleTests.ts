@@ -21,7 +21,12 @@ const expectedRow = z.strictObject({
   name: z.string(),
   labels: z.record(z.string(), z.string()).default({}),
   timestamp: z.int(),
-  value: z.union([z.number(), z.nan(), z.literal([Infinity, -Infinity]), z.enum(["NaN", "+Inf", "Inf", "-Inf"]).transform((text) => special[text] ?? Number.NaN)]),
+  value: z.union([
+    z.number(),
+    z.nan(),
+    z.literal([Infinity, -Infinity]),
+    z.enum(["NaN", "+Inf", "Inf", "-Inf"]).transform((text) => special[text] ?? Number.NaN),
+  ]),
   within,
 });
 const testFile = z.strictObject({
@@ -52,7 +57,12 @@ function readTestFile(text: string): TestFile | string {
   return read.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`).join("\n");
 }
 
-function runLines(rules: readonly Rule[], outputs: ReadonlyMap<string, Output>, naming: TestFile["naming"], input: string): { rows: Row[]; said: string[] } {
+function runLines(
+  rules: readonly Rule[],
+  outputs: ReadonlyMap<string, Output>,
+  naming: TestFile["naming"],
+  input: string,
+): { rows: Row[]; said: string[] } {
   const engine = new Engine({ rules, outputs, naming, startMs: Number.NEGATIVE_INFINITY, maxFutureMs: 0, memoryBytesMax: 2 ** 30 });
   try {
     const actions: EngineAction[] = [...engine.feed(0, Buffer.from(input), true), ...engine.step(0, { kind: "finish" })];
@@ -82,7 +92,10 @@ export function differencesOf(expected: readonly ExpectedRow[], got: readonly Ro
   const wanted = expected.map((row) => ({ row: rowOf(row), part: row.within ?? part })).sort((a, b) => compareRows(a.row, b.row));
   const differences: string[] = [];
   const say = (want: Row | undefined, have: Row | undefined): void => {
-    differences.push(`  expected ${want === undefined ? "nothing" : formatRow(want, "json")}`, `  got      ${have === undefined ? "nothing" : formatRow(have, "json")}`);
+    differences.push(
+      `  expected ${want === undefined ? "nothing" : formatRow(want, "json")}`,
+      `  got      ${have === undefined ? "nothing" : formatRow(have, "json")}`,
+    );
   };
   let i = 0;
   for (const want of wanted) {

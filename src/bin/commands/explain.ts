@@ -67,11 +67,7 @@ interface ExplainOptions {
 }
 
 /** Explains all of `input`; returns what to print, one piece per line read. */
-export async function* explain(
-  rules: readonly Rule[],
-  input: Readable | AsyncIterable<Uint8Array>,
-  naming: Naming,
-): AsyncGenerator<string> {
+export async function* explain(rules: readonly Rule[], input: Readable | AsyncIterable<Uint8Array>, naming: Naming): AsyncGenerator<string> {
   const outputs = await loadOutputs();
   const engine = new Engine({ rules, outputs, naming, startMs: Number.NEGATIVE_INFINITY, maxFutureMs: 0, memoryBytesMax: 2 ** 28 });
   const explainer = { rules: engine.rules, index: buildRuleIndex(rules), naming };
