@@ -11,17 +11,23 @@ import {
   INPUT_SLACK,
   LEDGER_CLOSED,
   ROOT_ARRIVAL,
+  ROOT_AT,
   ROOT_EPOCH,
   ROOT_FUTURE,
   ROOT_GROUPS,
+  ROOT_KEY,
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_LINES,
+  ROOT_MATCHED,
   ROOT_NEWEST,
   ROOT_PAGES,
   ROOT_PREVIOUS,
   ROOT_STOP,
   RUN_DONE,
+  RUN_NEW_FIELD,
+  RUN_NEW_KEY,
+  RUN_UNUSUAL,
 } from "../kernel/layout.js";
 import "../kernel/constants.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
@@ -82,7 +88,8 @@ export class Engine {
   /** Newlines consumed outside run(), for line numbers. */
   #slowLines = 0;
   #sweptMs: number;
-  /** Since when (event time) series memory is complete; NaN in replay until the first sample. */
+  /** Whether it is known since when series memory is complete. */
+  #complete: boolean;
   #linesInvalid: Record<string, number> = {};
   #linesRead = 0;
 
@@ -99,6 +106,7 @@ export class Engine {
     this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
     f64.store(root + ROOT_NEWEST, Number.NEGATIVE_INFINITY);
     this.#sweptMs = options.startMs;
+    this.#complete = !replay;
   }
 
   /** Where the next bytes go: kernel memory. Never empty; valid until the next step. */
@@ -161,12 +169,16 @@ export class Engine {
     let lineEnd = end;
     while (lineEnd > p && i32.load8_u(lineEnd - 1) !== 10) lineEnd--;
     while (p < lineEnd) {
-      const code = run(root, p, lineEnd);
-      p = i32.load(root + ROOT_STOP);
+      // Until a first sample says since when a replay is complete, lines take the path that looks at it.
+      const code = this.#complete ? run(root, p, lineEnd) : RUN_UNUSUAL;
+      if (this.#complete) p = i32.load(root + ROOT_STOP);
       if (code === RUN_DONE) break;
+      if (code === RUN_NEW_KEY && this.admission.plainKey(p, p + i32.load(root + ROOT_AT))) continue;
+      if (code === RUN_NEW_FIELD && this.admission.plainFields(i32.load(root + ROOT_KEY), i32.load(root + ROOT_AT), lineEnd)) continue;
       const next = this.#unusual(p, end, final, actions);
       if (next < 0) break;
       p = next;
+      this.#complete = this.#complete || f64.load(root + ROOT_MATCHED) > 0;
     }
     while (final && p < end) {
       const next = this.#unusual(p, end, true, actions);
@@ -268,7 +280,7 @@ export class Engine {
   }
 
   #rowLabels(compiled: CompiledRule, names: number): RowLabels {
-    const own = this.admission.names(names).rows;
+    const own = this.admission.names(names).relabelled;
     if (own !== undefined) return own;
     let known = this.#labels.get(compiled);
     if (known === undefined) {

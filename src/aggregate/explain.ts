@@ -16,7 +16,7 @@ export interface RuleExplanation {
   /** The series after filters and relabelling; undefined: `match` takes it, a filter or a relabelling step does not. */
   readonly input: Series | undefined;
   readonly group: Series["labels"];
-  /** Every row's name and labels; undefined: output relabelling drops it. */
+  /** Every row's name and labels (of histogram_bucket the first); undefined: output relabelling drops it. */
   readonly rows: readonly (Series | undefined)[];
   /** Unsigned, 32 bits. */
   readonly sliceKey: number;

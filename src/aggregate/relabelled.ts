@@ -45,25 +45,51 @@ function sorted(labels: Series["labels"]): Series["labels"] {
 /** One output row of a Group, relabelled. undefined: not sent. */
 export type OutputRowSeries = Series | undefined;
 
-/** Labels of a Group's rows by output and row, output relabelling applied. Names that no receiver takes are made valid. */
-export function outputSeriesOf(compiled: CompiledRule, metric: string, labels: Series["labels"]): readonly (readonly OutputRowSeries[])[] {
-  const { rule } = compiled;
-  return compiled.outputs.map(({ output, rows }) => {
-    const name = outputNameOf(rule, metric, output.name);
-    return rows.map((row) => {
-      const own = new Set(row.labels.map(([label]) => label));
-      const series = { name, labels: [...labels.filter(([label]) => !own.has(label)), ...row.labels] };
-      if (rule.outputRelabel.length === 0) return { name, labels: sorted(series.labels) };
-      const changed = relabel(rule.outputRelabel, series);
-      return changed === undefined || changed.name === "" ? undefined : valid(changed);
-    });
-  });
+/** Past so many rows of one output (histogram_bucket has hundreds) the first speaks for all: they differ by the output's own label. */
+const ROWS_MAX = 32;
+
+/** One row of a Group as it is sent: row `r` of output `i`. */
+export function outputRowOf(
+  compiled: CompiledRule,
+  group: { readonly metric: string; readonly labels: Series["labels"] },
+  i: number,
+  r: number,
+): OutputRowSeries {
+  const entry = compiled.outputs[i];
+  const row = entry?.rows[r];
+  if (entry === undefined || row === undefined) return undefined;
+  const name = outputNameOf(compiled.rule, group.metric, entry.output.name);
+  const own = new Set(row.labels.map(([label]) => label));
+  const series = { name, labels: sorted([...group.labels.filter(([label]) => !own.has(label)), ...row.labels]) };
+  if (compiled.rule.outputRelabel.length === 0) return series;
+  const changed = relabel(compiled.rule.outputRelabel, series);
+  return changed === undefined || changed.name === "" ? undefined : valid(changed);
 }
 
-/** Whole label sets as the writer takes them. */
-export function rowsOfSeries(series: readonly (readonly OutputRowSeries[])[]): readonly (readonly (readonly LabelBytes[] | undefined)[])[] {
+/** A Group's rows by output, of an output with very many the first. */
+export function outputSeriesOf(compiled: CompiledRule, metric: string, labels: Series["labels"]): readonly (readonly OutputRowSeries[])[] {
+  return compiled.outputs.map(({ rows }, i) =>
+    (rows.length > ROWS_MAX ? rows.slice(0, 1) : rows).map((_row, r) => outputRowOf(compiled, { metric, labels }, i, r)),
+  );
+}
+
+/** Whole label sets as the writer takes them, each made when it is first asked for. */
+export function relabelledRows(
+  compiled: CompiledRule,
+  metric: string,
+  labels: Series["labels"],
+): (output: number, row: number) => readonly LabelBytes[] | undefined {
   const encoder = new TextEncoder();
-  return series.map((rows) => rows.map((row) => (row === undefined ? undefined : rowLabels(encoder.encode(row.name), row.labels))));
+  const made = new Map<number, readonly LabelBytes[] | undefined>();
+  return (output, row) => {
+    const place = row * compiled.outputs.length + output;
+    const known = made.get(place);
+    if (known !== undefined || made.has(place)) return known;
+    const series = outputRowOf(compiled, { metric, labels }, output, row);
+    const bytes = series === undefined ? undefined : rowLabels(encoder.encode(series.name), series.labels);
+    made.set(place, bytes);
+    return bytes;
+  };
 }
 
 /**

@@ -52,29 +52,6 @@ export const filterKeys = ["namepass", "namedrop", "tagpass", "tagdrop", "fieldi
 /** Keys of one relabelling step. */
 export const relabelKeys = ["action", "if", "source_labels", "separator", "target_label", "regex", "modulus", "replacement"] as const;
 
-/** Outputs of the dialect that may have no plugin yet: told apart from misspelt ones. */
-export const dialectOutputs: readonly string[] = [
-  "avg",
-  "count_samples",
-  "count_series",
-  "histogram_bucket",
-  "increase",
-  "increase_prometheus",
-  "last",
-  "max",
-  "min",
-  "quantiles",
-  "rate_avg",
-  "rate_sum",
-  "stddev",
-  "stdvar",
-  "sum_samples",
-  "sum_samples_total",
-  "total",
-  "total_prometheus",
-  "unique_samples",
-];
-
 /** Not for `defaults`: they tell rules apart. */
 export const ruleOnlyKeys: readonly string[] = ["name", "match"];
 

@@ -15,10 +15,11 @@ const tags: fc.Arbitrary<Record<string, string>> = fc
 
 const float = (value: number): FieldValue => ({ kind: "float", value });
 
-/** k/8 with |k| < 2^30, small integers, booleans: sums of squares of thousands of them are exact in 106 bits. */
+/** k/8 with |k| < 2^30, small integers, -0 and powers of ten, booleans: sums of squares of thousands of them are exact in 106 bits. */
 export const dyadicValue: fc.Arbitrary<FieldValue> = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: -(2 ** 30) + 1, max: 2 ** 30 - 1 }).map((k) => float(k / 8)) },
   { weight: 2, arbitrary: fc.integer({ min: -5, max: 5 }).map(float) },
+  { weight: 1, arbitrary: fc.constantFrom(-0, 1, 10, 1000).map(float) },
   { weight: 2, arbitrary: fc.integer({ min: -1000, max: 1000 }).map((k): FieldValue => ({ kind: "int", value: BigInt(k) })) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 1000 }).map((k): FieldValue => ({ kind: "uint", value: BigInt(k) })) },
   { weight: 1, arbitrary: fc.boolean().map((value): FieldValue => ({ kind: "bool", value })) },
@@ -33,6 +34,7 @@ export const generalValue: fc.Arbitrary<FieldValue> = fc.oneof(
       .map(([mantissa, exponent]) => float(Number(mantissa) * 2 ** exponent)),
   },
   { weight: 2, arbitrary: fc.integer({ min: -1000, max: 1000 }).map((k) => float(k / 10)) },
+  { weight: 1, arbitrary: fc.constantFrom(1e-9, 1e-8, 1e-4, 0.001, 0.1, 1e17, 1e18).map(float) },
   { weight: 1, arbitrary: fc.bigInt({ min: -INT_MAX - 1n, max: INT_MAX }).map((value): FieldValue => ({ kind: "int", value })) },
   { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: UINT_MAX }).map((value): FieldValue => ({ kind: "uint", value })) },
   { weight: 2, arbitrary: dyadicValue },
@@ -79,7 +81,8 @@ interface Stream {
   readonly field: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly integral: boolean;
-  readonly startMs: number;
+  /** From the scenario's first moment. */
+  readonly start: Gap;
   readonly first: number;
   readonly steps: readonly { readonly gap: Gap; readonly change: Change }[];
 }
@@ -107,7 +110,10 @@ function stream(unit: number): fc.Arbitrary<Stream> {
     field: fc.constantFrom(...FIELDS),
     tags,
     integral: unit === 0.125 ? fc.boolean() : fc.constant(false),
-    startMs: fc.oneof(fc.nat(3000), fc.nat(130_000)),
+    start: fc.oneof(
+      fc.oneof(fc.constant(0), fc.nat(3000), fc.nat(130_000)).map((ms) => ({ kind: "short" as const, ms })),
+      fc.record({ kind: fc.constant("edge" as const), index: fc.nat(100), offset: fc.integer({ min: -1, max: 1 }) }),
+    ),
     first: fc.oneof({ weight: 9, arbitrary: fc.nat(10_000) }, { weight: 1, arbitrary: fc.integer({ min: -50, max: -1 }) }).map((k) => k * unit),
     steps: fc.array(fc.record({ gap, change: change(unit) }), { maxLength: 12 }),
   });
@@ -118,13 +124,17 @@ interface StreamSample {
   readonly value: number;
 }
 
+function lengthOf(from: Gap, edges: readonly number[]): number {
+  return from.kind === "edge" ? Math.max((edges[from.index % edges.length] ?? 0) + from.offset, 0) : from.ms;
+}
+
 function samplesOfStream(from: Stream, edges: readonly number[], allowBack: boolean): StreamSample[] {
-  let ms = from.startMs;
+  let ms = lengthOf(from.start, edges);
   let value = from.first;
   const samples = [{ ms, value }];
   for (const { gap: by, change: to } of from.steps) {
-    if (by.kind === "edge") ms += Math.max((edges[by.index % edges.length] ?? 0) + by.offset, 0);
-    else ms += by.kind === "short" ? by.ms : allowBack ? -Math.min(by.ms, ms) : 0;
+    if (by.kind !== "back") ms += lengthOf(by, edges);
+    else if (allowBack) ms -= Math.min(by.ms, ms);
     value = to.kind === "grow" ? value + to.by : to.by;
     samples.push({ ms, value });
   }
