@@ -41,8 +41,8 @@ export function applyPoint(root: number, admission: Admission, point: Point, rul
   // Admitting may move the Key's fields, so all are admitted before any address is used.
   if (key !== 0) admission.fields(key, point);
   let count = 0;
-  for (const { key: name, value } of point.fields) {
-    const field = key === 0 ? 0 : admission.field(key, name);
+  for (const [i, { key: name, value }] of point.fields.entries()) {
+    const field = key === 0 ? 0 : admission.field(key, name, i);
     if (field === 0) {
       f64.store(root + ROOT_RECEIVED, f64.load(root + ROOT_RECEIVED) + 1);
       const ignored = root + ROOT_IGNORED + IGNORED_MEMORY * 8;

@@ -50,8 +50,9 @@ export function rawLineOf({ raw }: LineNames): RawLine {
 /** `name` stands in the text when the rule has relabelled the Series: its field's other Series may have other names. */
 export function groupingOf(compiled: CompiledRule, name: string, labels: Series["labels"]): Grouping {
   const kept = outputLabelsOf(compiled.rule, { name: "", labels });
-  let text = name === "" ? "" : `${name}\xfe`;
-  for (const [label, value] of kept) text += `${label}\xff${value}\xff`;
+  // Lengths, because no character is forbidden in a value.
+  let text = name === "" ? "" : `=${String(name.length)}:${name}`;
+  for (const [label, value] of kept) text += `${String(label.length)}:${label}${String(value.length)}:${value}`;
   return { labels: kept, text };
 }
 
