@@ -66,10 +66,12 @@ import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import type { Point } from "../metric/lineDecoder.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
-import { type FieldNames, type LineNames, NameCache } from "./nameCache.js";
-import { sliceStemOf, stemOf } from "./outputName.js";
+import { type FieldNames, groupingOf, type LineNames, NameCache, rawLineOf } from "./nameCache.js";
+import { stemOf } from "./outputName.js";
+import { inputOf, outputSeriesOf, relabelledRows, sliceBytesOf } from "./relabelled.js";
+import { RowOwners } from "./rowOwners.js";
 import { matchingRules, type RuleIndex } from "./ruleIndex.js";
-import { identityBytes, sliceBytes } from "./sliceBytes.js";
+import { identityBytes } from "./sliceBytes.js";
 
 /** Where a Group stands: its rule, its names, its labels. */
 export interface GroupIdentity {
@@ -77,13 +79,15 @@ export interface GroupIdentity {
   readonly labels: readonly (readonly [string, string])[];
 }
 
-const NO_NAMES: LineNames = { measurement: "", labels: [], groupings: [] };
+const NO_NAMES: LineNames = { measurement: "", labels: [], groupings: [], raw: "" };
 
 /** One field on its way to its targets. */
 interface Admitted {
   readonly line: LineNames;
   readonly field: FieldNames;
   readonly series: Series;
+  /** The Series as the rule groups it: `series` itself unless the rule changes it. */
+  readonly input: Series;
 }
 
 export class Admission {
@@ -97,6 +101,10 @@ export class Admission {
   /** Per rule: stem -> index in #names. */
   readonly #namesByStem: Map<string, number>[];
   readonly #halves = new Uint32Array(2);
+  /** Who writes which row; only when some rule relabels its outputs, else equal names and labels tell. */
+  readonly #owners: RowOwners | undefined;
+  /** Places in #names of relabelled Groups that have gone. */
+  readonly #freeNames: number[] = [];
   /** The Key admitted last and the names of its line, for its fields that come next. */
   #line: { readonly key: number; readonly names: LineNames } = { key: 0, names: NO_NAMES };
 
@@ -106,6 +114,7 @@ export class Admission {
     this.#index = index;
     this.#cache = new NameCache(naming, rules.length);
     this.#namesByStem = rules.map(() => new Map<string, number>());
+    this.#owners = rules.some(({ rule }) => rule.outputRelabel.length > 0) ? new RowOwners() : undefined;
   }
 
   /** The names of a Group (GROUP_NAMES). */
@@ -206,9 +215,11 @@ export class Admission {
     return 0;
   }
 
-  /** Forgets addresses of Groups; after a sweep has freed some. */
-  forgetGroups(): void {
+  /** Forgets addresses of Groups, and names of relabelled ones; after a sweep has freed some. */
+  forgetGroups(names: readonly number[]): void {
     this.#cache.clear();
+    this.#freeNames.push(...names);
+    this.#owners?.forgetDead(this.#rules);
     this.#line = { key: 0, names: NO_NAMES };
   }
 
@@ -231,8 +242,11 @@ export class Admission {
 
   /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
   group(compiled: CompiledRule, identity: GroupIdentity, metric: string, capped: boolean): number {
-    const names = this.#namesOf(compiled, identity.stem, metric);
-    xxh64Halves(sliceBytes(sliceStemOf(compiled.rule, metric), identity.labels), this.#halves, 0);
+    const shared = compiled.rule.outputRelabel.length > 0 ? undefined : this.#namesOf(compiled, identity.stem, metric);
+    const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
+    // Asked before it is known whether the Group is there: hashing takes the scratch that `bytes` below lies in.
+    const taken = rows !== undefined && this.#owners?.isTaken(rows) === true;
+    xxh64Halves(sliceBytesOf(compiled, metric, identity.labels), this.#halves, 0);
     const sliceKey = (this.#halves[0] ?? 0) | 0;
     const hash = sliceKey ^ (this.#halves[1] ?? 0);
     const bytes = identityBytes(identity.labels, identity.stem);
@@ -243,10 +257,15 @@ export class Admission {
       if (!bytes.equals(heap8.subarray(at, at + i32.load(group + GROUP_IDENTITY_BYTES)))) continue;
       const ledger = i32.load(group + GROUP_LEDGER);
       if (ledger === compiled.ledger) return group;
-      if (this.#shareOutput(group, names)) return -1 - DROPPED_IDENTITY;
+      if (shared !== undefined && this.#shareOutput(group, shared)) return -1 - DROPPED_IDENTITY;
     }
+    if (taken) return -1 - DROPPED_IDENTITY;
     if (capped && i32.load(compiled.ledger + LEDGER_GROUP_COUNT) >= compiled.rule.maxGroups) return -1 - DROPPED_SERIES_CAP;
-    return this.#newGroup(compiled, names, bytes, { hash, sliceKey });
+    const names = shared ?? this.#addNames({ ...namesOf(compiled, metric), relabelled: relabelledRows(compiled, metric, identity.labels) });
+    const group = this.#newGroup(compiled, names, bytes, { hash, sliceKey });
+    if (group > 0 && rows !== undefined) this.#owners?.take(rows, group);
+    if (group < 0 && shared === undefined) this.#freeNames.push(names);
+    return group;
   }
 
   /** The Last of a Series in a Group, made if need be. Negative as for group(). */
@@ -310,25 +329,29 @@ export class Admission {
   #targets(line: LineNames, field: FieldNames): { readonly at: number; readonly count: number } | undefined {
     if (field.name === "") return { at: IGNORED_NAME, count: 0 };
     const series: Series = { name: field.name, labels: line.labels };
-    const matches = matchingRules(this.#index, series);
-    if (matches.length === 0) return { at: IGNORED_UNMATCHED, count: 0 };
-    const at = allocate(this.#root, matches.length * TARGET_BYTES);
+    const wanted: [CompiledRule, Series][] = [];
+    for (const match of matchingRules(this.#index, series)) {
+      const compiled = this.#rules[match];
+      const input = compiled === undefined ? undefined : inputOf(compiled.rule, series, () => rawLineOf(line), field.field);
+      if (compiled !== undefined && input !== undefined) wanted.push([compiled, input]);
+    }
+    if (wanted.length === 0) return { at: IGNORED_UNMATCHED, count: 0 };
+    const at = allocate(this.#root, wanted.length * TARGET_BYTES);
     if (at === 0) return undefined;
     let target = at;
-    for (const match of matches) {
-      const compiled = this.#rules[match];
-      if (compiled !== undefined) this.#target(compiled, { line, field, series }, target);
+    for (const [compiled, input] of wanted) {
+      this.#target(compiled, { line, field, series, input }, target);
       target += TARGET_BYTES;
     }
-    return { at, count: matches.length };
+    return { at, count: wanted.length };
   }
 
-  #groupOf(compiled: CompiledRule, { line, field, series }: Admitted): number {
-    const grouping = this.#cache.grouping(line, compiled);
+  #groupOf(compiled: CompiledRule, { line, field, series, input }: Admitted): number {
+    const grouping = input === series ? this.#cache.grouping(line, compiled) : groupingOf(compiled, input.name, input.labels);
     const known = this.#cache.group(field, compiled, grouping);
     if (known !== undefined) return known;
-    const stem = stemOf(compiled.rule, series.name);
-    const group = this.group(compiled, { stem, labels: grouping.labels }, series.name, true);
+    const stem = stemOf(compiled.rule, input.name);
+    const group = this.group(compiled, { stem, labels: grouping.labels }, input.name, true);
     if (group > 0) this.#cache.addGroup(field, compiled, grouping, group);
     return group;
   }
@@ -346,7 +369,7 @@ export class Admission {
     const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
     let last = 0;
     if (remembersSeries(compiled)) {
-      last = this.last(compiled, group, this.#cache.seriesHash(admitted.line, admitted.field), true);
+      last = this.last(compiled, group, this.#cache.seriesHash(admitted.input), true);
       if (last < 0) {
         refuse(last);
         return;
@@ -362,9 +385,16 @@ export class Admission {
   #namesOf(compiled: CompiledRule, stem: string, metric: string): number {
     const known = this.#namesByStem[compiled.index]?.get(stem);
     if (known !== undefined) return known;
-    this.#names.push(namesOf(compiled, metric));
-    this.#namesByStem[compiled.index]?.set(stem, this.#names.length - 1);
-    return this.#names.length - 1;
+    const added = this.#addNames(namesOf(compiled, metric));
+    this.#namesByStem[compiled.index]?.set(stem, added);
+    return added;
+  }
+
+  #addNames(names: OutputNames): number {
+    const free = this.#freeNames.pop();
+    if (free === undefined) return this.#names.push(names) - 1;
+    this.#names[free] = names;
+    return free;
   }
 
   #shareOutput(group: number, names: number): boolean {

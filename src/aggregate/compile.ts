@@ -43,6 +43,7 @@ import {
   RULE_WINDOW,
   SLOT_BYTES,
 } from "../kernel/layout.js";
+import type { LabelBytes } from "../metric/rowWriter.js";
 import type { Output, OutputRow, StateKind } from "./output.js";
 import { outputNameOf, stemOf } from "./outputName.js";
 import type { Rule } from "./rule.js";
@@ -61,6 +62,8 @@ export interface OutputNames {
   /** Per CompiledOutput: the row's name, UTF-8. */
   readonly names: readonly Uint8Array[];
   readonly texts: readonly string[];
+  /** Output relabelling: whole label sets by output and row, undefined where a row is not sent. Then these are one Group's own. */
+  readonly relabelled?: (output: number, row: number) => readonly LabelBytes[] | undefined;
 }
 
 export interface CompiledRule {

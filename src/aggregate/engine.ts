@@ -245,7 +245,8 @@ export class Engine {
     if (nowMs - this.#sweptMs < SWEEP_MS) return;
     this.#sweptMs = nowMs;
     i32.store(this.root + ROOT_EPOCH, i32.load(this.root + ROOT_EPOCH) + 1);
-    if (sweep(this.root, this.rules, KEY_IDLE_SWEEPS).groups > 0) this.admission.forgetGroups();
+    const swept = sweep(this.root, this.rules, KEY_IDLE_SWEEPS);
+    if (swept.groups > 0) this.admission.forgetGroups(swept.names);
   }
 
   #finish(nowMs: number, actions: EngineAction[]): void {
@@ -278,6 +279,8 @@ export class Engine {
   }
 
   #rowLabels(compiled: CompiledRule, names: number): RowLabels {
+    const own = this.admission.names(names).relabelled;
+    if (own !== undefined) return own;
     let known = this.#labels.get(compiled);
     if (known === undefined) {
       known = new Map();

@@ -38,24 +38,24 @@ import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.
 import type { CompiledOutput, CompiledRule, OutputNames } from "./compile.js";
 import { FlushView } from "./windowView.js";
 
-/** Name and own labels of every row of every output, per OutputNames; made when a row first needs them (most of 488 never do). */
-export interface RowLabels {
-  readonly names: OutputNames;
-  /** By output, by row. */
-  readonly made: readonly (LabelBytes[] | undefined)[][];
-}
+/** Name and own labels of a row of an output, per OutputNames; undefined: a row that is not sent. */
+export type RowLabels = (output: number, row: number) => readonly LabelBytes[] | undefined;
 
+/** Relabelled rows bring all their labels. */
+const NO_LABELS = Buffer.alloc(2);
+
+/** Labels are made when a row first needs them: of a histogram's 488 most never do. */
 export function rowLabelsOf(compiled: CompiledRule, names: OutputNames): RowLabels {
-  return { names, made: compiled.outputs.map(() => []) };
-}
-
-function labelsOf({ names, made }: RowLabels, { rows }: CompiledOutput, output: number, row: number): readonly LabelBytes[] {
-  const known = made[output]?.[row];
-  if (known !== undefined) return known;
-  const labels = rowLabels(names.names[output] ?? new Uint8Array(0), rows[row]?.labels ?? []);
-  const rowsMade = made[output];
-  if (rowsMade !== undefined) rowsMade[row] = labels;
-  return labels;
+  if (names.relabelled !== undefined) return names.relabelled;
+  const made = compiled.outputs.map((): (readonly LabelBytes[])[] => []);
+  return (output, row) => {
+    const known = made[output]?.[row];
+    if (known !== undefined) return known;
+    const labels = rowLabels(names.names[output] ?? new Uint8Array(0), compiled.outputs[output]?.rows[row]?.labels ?? []);
+    const rows = made[output];
+    if (rows !== undefined) rows[row] = labels;
+    return labels;
+  };
 }
 
 export interface Closing {
@@ -137,14 +137,17 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
   const { compiled, writer, stampMs } = closing;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
-  const identity = i32.load(group + GROUP_IDENTITY);
+  const relabelled = compiled.rule.outputRelabel.length > 0;
+  const source = relabelled ? NO_LABELS : heapBuffer;
+  const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
   for (let i = 0; i < compiled.outputs.length; i++) {
     const entry = compiled.outputs[i];
     if (entry === undefined || (idle && entry.output.idle === "nothing")) continue;
     const startMs = entry.output.type === "counter" ? f64.load(group + GROUP_START) : 0;
     for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
       const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);
-      if (!Number.isNaN(value)) writer.row(heapBuffer, identity, labelsOf(labels, entry, i, r), { timestampMs: stampMs, value, startMs });
+      const own = Number.isNaN(value) ? undefined : labels(i, r);
+      if (own !== undefined) writer.row(source, identity, own, { timestampMs: stampMs, value, startMs });
     }
   }
 }

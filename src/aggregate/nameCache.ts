@@ -7,6 +7,7 @@ import { xxh64Halves } from "../base/xxh64.js";
 import type { Point } from "../metric/lineDecoder.js";
 import { labelsOf, type Naming, nameOf, sanitizeLabel } from "../metric/naming.js";
 import type { Series } from "../metric/series.js";
+import type { RawLine } from "../metric/telegrafFilter.js";
 import { decodeUtf8 } from "../metric/utf8.js";
 import type { CompiledRule } from "./compile.js";
 import { outputLabelsOf } from "./grouping.js";
@@ -17,6 +18,8 @@ const ENTRIES_MAX = 100_000;
 const PLAIN_KEY = /^[!-+\--[\]-~]+(?:,[!-+\--<>-[\]-~]+=[!-+\--<>-[\]-~]+)*$/;
 
 export interface FieldNames {
+  /** As it came in. */
+  readonly field: string;
   /** "": nothing valid is left of it. */
   readonly name: string;
   /** By rule index: Grouping.text -> Group. */
@@ -33,6 +36,24 @@ export interface LineNames {
   readonly measurement: string;
   readonly labels: Series["labels"];
   readonly groupings: (Grouping | undefined)[];
+  /** The line as it came in, for Telegraf's filters; a plain one as the text of its key. */
+  readonly raw: RawLine | string;
+}
+
+/** A line as Telegraf's filters see it. In the text of a plain key nothing is escaped. */
+export function rawLineOf({ raw }: LineNames): RawLine {
+  if (typeof raw !== "string") return raw;
+  const [measurement = "", ...tags] = raw.split(",");
+  return { measurement, tags: tags.map((tag) => [tag.slice(0, tag.indexOf("=")), tag.slice(tag.indexOf("=") + 1)]) };
+}
+
+/** `name` stands in the text when the rule has relabelled the Series: its field's other Series may have other names. */
+export function groupingOf(compiled: CompiledRule, name: string, labels: Series["labels"]): Grouping {
+  const kept = outputLabelsOf(compiled.rule, { name: "", labels });
+  // Lengths, because no character is forbidden in a value.
+  let text = name === "" ? "" : `=${String(name.length)}:${name}`;
+  for (const [label, value] of kept) text += `${String(label.length)}:${label}${String(value.length)}:${value}`;
+  return { labels: kept, text };
 }
 
 export class NameCache {
@@ -62,14 +83,18 @@ export class NameCache {
     const { labels, collisions, badUtf8 } = labelsOf(point.tags, this.#naming);
     this.labelCollisions += collisions;
     this.badUtf8 += badUtf8 + Number(measurement.bad);
-    return { measurement: measurement.text, labels, groupings: new Array<Grouping | undefined>(this.#rules) };
+    const raw = {
+      measurement: measurement.text,
+      tags: point.tags.map(({ key, value }): [string, string] => [decodeUtf8(key).text, decodeUtf8(value).text]),
+    };
+    return { measurement: measurement.text, labels, groupings: new Array<Grouping | undefined>(this.#rules), raw };
   }
 
   /** The names of a plainly spelled line, undefined when its key is not plain (then it must be decoded). `text`: the raw key. */
   plainLine(text: string): LineNames | undefined {
     if (!PLAIN_KEY.test(text)) return undefined;
     let at = text.indexOf(",");
-    if (at < 0) return { measurement: text, labels: [], groupings: new Array<Grouping | undefined>(this.#rules) };
+    if (at < 0) return { measurement: text, labels: [], groupings: new Array<Grouping | undefined>(this.#rules), raw: text };
     const measurement = text.slice(0, at);
     const labels: (readonly [string, string])[] = [];
     let sorted = true;
@@ -86,7 +111,7 @@ export class NameCache {
       at = end;
     }
     if (!sorted && !sortUnique(labels)) return undefined;
-    return { measurement, labels, groupings: new Array<Grouping | undefined>(this.#rules) };
+    return { measurement, labels, groupings: new Array<Grouping | undefined>(this.#rules), raw: text };
   }
 
   /** Label name of a tag key: sanitised unless names stay raw. "" when nothing is left. */
@@ -116,7 +141,7 @@ export class NameCache {
       fields = new Map();
       this.#measurements.set(line.measurement, fields);
     }
-    const names: FieldNames = { name: nameOf(line.measurement, field, this.#naming), groups: [] };
+    const names: FieldNames = { field, name: nameOf(line.measurement, field, this.#naming), groups: [] };
     fields.set(field, names);
     return names;
   }
@@ -124,11 +149,7 @@ export class NameCache {
   grouping(line: LineNames, compiled: CompiledRule): Grouping {
     const known = line.groupings[compiled.index];
     if (known !== undefined) return known;
-    const labels = outputLabelsOf(compiled.rule, { name: "", labels: line.labels });
-    let text = "";
-    // Lengths, because no character is forbidden in a value.
-    for (const [label, value] of labels) text += `${String(label.length)}:${label}${String(value.length)}:${value}`;
-    const grouping = { labels, text };
+    const grouping = groupingOf(compiled, "", line.labels);
     line.groupings[compiled.index] = grouping;
     return grouping;
   }
@@ -148,8 +169,8 @@ export class NameCache {
   }
 
   /** XXH64 of a Series' identity, as two i32. */
-  seriesHash(line: LineNames, field: FieldNames): { readonly low: number; readonly high: number } {
-    xxh64Halves(seriesBytes(field.name, line.labels), this.#halves, 0);
+  seriesHash(series: Series): { readonly low: number; readonly high: number } {
+    xxh64Halves(seriesBytes(series.name, series.labels), this.#halves, 0);
     return { low: (this.#halves[1] ?? 0) | 0, high: (this.#halves[0] ?? 0) | 0 };
   }
 

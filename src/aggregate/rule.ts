@@ -1,6 +1,8 @@
 // A Rule as the engine runs it: validated, defaults filled in, durations in milliseconds.
 // ruleFile.ts makes Rules out of YAML; compile.ts lays them out in kernel memory. DIALECT (docs/rules.md) explains each key.
+import type { RelabelStep } from "../metric/relabel.js";
 import type { Selector } from "../metric/selector.js";
+import type { TelegrafFilter } from "../metric/telegrafFilter.js";
 
 /** One entry of `outputs:`, e.g. `quantiles(0.5, 0.99)` -> { name: "quantiles", args: [0.5, 0.99] }. */
 export interface OutputCall {
@@ -17,6 +19,13 @@ export interface Rule {
   readonly place: string;
   /** Alternatives; a Series matches when any of them does. Empty: everything matches. */
   readonly match: readonly Selector[];
+  /** Telegraf's filters, AND with match. */
+  readonly filter: TelegrafFilter | undefined;
+  /** Labels taken off before input relabelling, sorted. */
+  readonly dropInputLabels: readonly string[];
+  readonly inputRelabel: readonly RelabelStep[];
+  /** Over every output row: its name, its Group's labels, its own (quantile). */
+  readonly outputRelabel: readonly RelabelStep[];
   /** The interval as written: it is part of the output name. */
   readonly interval: string;
   readonly intervalMs: number;

@@ -30,11 +30,6 @@ export const readKeys = [
   "flush_on_shutdown",
   "enable_windows",
   "no_align_flush_to_interval",
-] as const;
-
-/** Keys of the dialect that this version refuses: a rule that means more than it does would be wrong silently. */
-export const laterKeys: readonly string[] = [
-  "dedup_interval",
   "drop_input_labels",
   "input_relabel_configs",
   "output_relabel_configs",
@@ -46,7 +41,16 @@ export const laterKeys: readonly string[] = [
   "fieldexclude",
   "fieldpass",
   "fielddrop",
-];
+] as const;
+
+/** Keys of the dialect that this version refuses: a rule that means more than it does would be wrong silently. */
+export const laterKeys: readonly string[] = ["dedup_interval"];
+
+/** Telegraf's filters. `fieldpass` and `fielddrop` are old names of `fieldinclude` and `fieldexclude`. */
+export const filterKeys = ["namepass", "namedrop", "tagpass", "tagdrop", "fieldinclude", "fieldexclude", "fieldpass", "fielddrop"] as const;
+
+/** Keys of one relabelling step. */
+export const relabelKeys = ["action", "if", "source_labels", "separator", "target_label", "regex", "modulus", "replacement"] as const;
 
 /** Not for `defaults`: they tell rules apart. */
 export const ruleOnlyKeys: readonly string[] = ["name", "match"];
@@ -61,6 +65,10 @@ export const counterparts: Readonly<Record<string, readonly string[]>> = {
   ignore_old_samples: ["late"],
   first_sample: ["ignore_first_sample_interval"],
   ignore_first_sample_interval: ["first_sample"],
+  fieldinclude: ["fieldpass"],
+  fieldpass: ["fieldinclude"],
+  fieldexclude: ["fielddrop"],
+  fielddrop: ["fieldexclude"],
 };
 
 /** Keys that patch vmagent's loss of state: accepted, one info line each. */

@@ -1,7 +1,7 @@
 // `match:`: a selector, or a list of which any may hold. A selector's error is placed inside the YAML value.
 import type { Selector } from "../metric/selector.js";
 import { parseSelector } from "../metric/selectorParse.js";
-import { describe, type Fields, refuse } from "./ruleFileFields.js";
+import { describe, type Field, type Fields, refuse } from "./ruleFileFields.js";
 import { show } from "./ruleFileProblem.js";
 import type { Value } from "./ruleFileYaml.js";
 
@@ -50,13 +50,17 @@ export function readMatch(fields: Fields, naming: Naming): readonly Selector[] {
     fields.problems.info({ file: fields.file, at: fields.at, path: fields.path, message: "has no match and takes every series" });
     return [];
   }
-  const { value, path } = field;
+  if (field.value.kind === "list" && field.value.items.length === 0) {
+    refuse(fields, { at: field.value.at, path: field.path }, "the list is empty", "remove match: to take every series");
+  }
+  return readSelectors(fields, field, naming);
+}
+
+/** One selector, or a list of which any may hold. */
+export function readSelectors(fields: Fields, { value, path }: Field, naming: Naming): readonly Selector[] {
   if (value.kind !== "list") {
     const selector = readOne(fields, value, path, naming);
     return selector === undefined ? [] : [selector];
-  }
-  if (value.items.length === 0) {
-    refuse(fields, { at: value.at, path }, "the list is empty", "remove match: to take every series");
   }
   return value.items.flatMap((item, i) => readOne(fields, item, `${path}[${String(i)}]`, naming) ?? []);
 }

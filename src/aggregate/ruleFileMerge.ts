@@ -9,6 +9,7 @@ import type { Rule } from "./rule.js";
 import { refuse } from "./ruleFileFields.js";
 import type { ProblemList } from "./ruleFileProblem.js";
 import type { PlacedRule } from "./ruleFileRule.js";
+import { canonicalRelabel } from "./ruleId.js";
 
 /** What one merged rule can have only one of: the key in the file and the value as text. */
 function settingsOf(rule: Rule): readonly (readonly [key: string, text: string])[] {
@@ -59,6 +60,12 @@ function mergeTwo(first: PlacedRule, second: PlacedRule): PlacedRule | undefined
   return { ...first, calls: [...first.calls, ...second.calls], rule: { ...first.rule, outputs: [...first.rule.outputs, ...second.rule.outputs] } };
 }
 
+/** What decides, beside the grouping, which series go into a rule and under which names they come out. */
+function sourceOf(rule: Rule): string {
+  const { match, filter, dropInputLabels, inputRelabel } = rule;
+  return JSON.stringify([canonicalMatch(match), filter?.canonical ?? "", dropInputLabels, canonicalRelabel(inputRelabel)]);
+}
+
 /** The metric names a rule can match, when its selectors say so; undefined when they are open. */
 function metricNames(match: readonly Selector[]): readonly string[] | undefined {
   const names = new Set<string>();
@@ -85,6 +92,7 @@ function valuesOf(match: readonly Selector[], label: string): ReadonlySet<string
 
 /** A label both rules keep, whose values they do not share, keeps their outputs apart. */
 function keptApart(a: Rule, b: Rule): boolean {
+  if ([a, b].some((rule) => rule.dropInputLabels.length + rule.inputRelabel.length + rule.outputRelabel.length > 0)) return false;
   const labels = [...a.match, ...b.match].flatMap((selector) => selector.alternatives.flat().map((matcher) => matcher.label));
   return labels.some((label) => {
     const kept = label !== "__name__" && (a.by === undefined ? a.without?.includes(label) !== true : a.by.includes(label));
@@ -110,15 +118,17 @@ const anyMetric = "\u0000";
 
 function identitiesOf(rule: Rule, outputs: ReadonlyMap<string, Output>): Identity[] {
   const identities: Identity[] = [];
-  const match = canonicalMatch(rule.match);
-  const group = [rule.by ?? null, rule.without ?? null, rule.labels];
+  const source = sourceOf(rule);
+  const group = [rule.by ?? null, rule.without ?? null, rule.labels, canonicalRelabel(rule.outputRelabel)];
   for (const call of rule.outputs) {
-    const names = new Set((metricNames(rule.match) ?? [anyMetric]).map((metric) => outputNameOf(rule, metric, call.name)));
+    const names = new Set(
+      ((rule.inputRelabel.length === 0 ? metricNames(rule.match) : undefined) ?? [anyMetric]).map((metric) => outputNameOf(rule, metric, call.name)),
+    );
     for (const name of names) {
       for (const row of outputs.get(call.name)?.rows(call.args) ?? []) {
         const constant = !rule.keepMetricNames && rule.outputName !== undefined && !rule.outputName.includes("{metric}");
         identities.push({
-          key: JSON.stringify([name, group, row.labels, name.includes(anyMetric) ? match : ""]),
+          key: JSON.stringify([name, group, row.labels, name.includes(anyMetric) ? source : ""]),
           shown: name.replace(anyMetric, "METRIC"),
           constant,
         });
@@ -130,10 +140,10 @@ function identitiesOf(rule: Rule, outputs: ReadonlyMap<string, Output>): Identit
 
 function reportCollision(first: PlacedRule, second: PlacedRule, identity: Identity): boolean {
   if (keptApart(first.rule, second.rule)) return false;
-  const equalMatch = canonicalMatch(first.rule.match) === canonicalMatch(second.rule.match);
+  const equalSource = sourceOf(first.rule) === sourceOf(second.rule);
   const { fields } = second;
   const cure = "give one of them another output_name or a constant label";
-  if (equalMatch || identity.constant) {
+  if (equalSource || identity.constant) {
     refuse(fields, { at: fields.at, path: fields.path }, `writes ${identity.shown} with the same labels as the rule at ${first.rule.place}`, cure);
   } else {
     const message = `may write the same series ${identity.shown} as the rule at ${first.rule.place}, where their groups are equal`;

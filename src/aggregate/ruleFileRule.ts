@@ -3,12 +3,15 @@
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
 import { type Fields, readBoolean, readCount, readDuration, readLabelNames, readText, readWord, refuse } from "./ruleFileFields.js";
+import { readFilter } from "./ruleFileFilter.js";
 import { acceptedKeys, laterKeys } from "./ruleFileKeys.js";
 import { readLabels } from "./ruleFileLabels.js";
 import { type Naming, plainLabel, readMatch, warnUnmatchable } from "./ruleFileMatch.js";
 import { checkNames, readTemplate } from "./ruleFileNames.js";
 import { type PlacedCall, readOutputs } from "./ruleFileOutputs.js";
 import { positionOf, show } from "./ruleFileProblem.js";
+import { readRelabel } from "./ruleFileRelabel.js";
+import { checkRelabel } from "./ruleFileRelabelCheck.js";
 import { ruleIdOf } from "./ruleId.js";
 
 export interface RuleContext {
@@ -196,10 +199,30 @@ export function readRule(fields: Fields, context: RuleContext): PlacedRule | und
     temporality,
     state: readWord(fields, "state", ["active", "shadow", "off"]) ?? "active",
   } as const;
+  const relabelling = {
+    filter: readFilter(fields),
+    dropInputLabels: readLabelNames(fields, "drop_input_labels") ?? [],
+    inputRelabel: readRelabel(fields, "input_relabel_configs", context.naming),
+    outputRelabel: readRelabel(fields, "output_relabel_configs", context.naming),
+  };
   checkOtherKeys(fields);
+  checkRelabel(fields, { ...relabelling, by, without, calls: calls ?? [], outputs: context.outputs, temporality: settings.temporality });
   checkNames(fields, { without, calls: calls ?? [], outputs: context.outputs, keepMetricNames, outputName });
   if (fields.problems.errorCount > errorsBefore || interval === undefined || calls === undefined) return undefined;
-  const shape = { match, by, without, intervalMs: interval.ms, keepMetricNames, outputName, labels, temporality: settings.temporality };
+  const shape = {
+    match,
+    filter: relabelling.filter,
+    dropInputLabels: relabelling.dropInputLabels,
+    inputRelabel: relabelling.inputRelabel.map(({ step }) => step),
+    outputRelabel: relabelling.outputRelabel.map(({ step }) => step),
+    by,
+    without,
+    intervalMs: interval.ms,
+    keepMetricNames,
+    outputName,
+    labels,
+    temporality: settings.temporality,
+  };
   const id = ruleIdOf(shape);
   const { line, column } = positionOf(fields.file, fields.at);
   const place = `${fields.file.name}:${String(line)}:${String(column)}`;

@@ -17,6 +17,7 @@ import {
   GROUP_IDENTITY_BYTES,
   GROUP_LASTS,
   GROUP_LEDGER,
+  GROUP_NAMES,
   GROUP_NEWEST,
   GROUP_NEXT,
   GROUP_STATE,
@@ -54,6 +55,8 @@ import type { CompiledRule } from "./compile.js";
 interface Dead {
   readonly keys: number[];
   readonly groups: number[];
+  /** GROUP_NAMES of dead Groups whose names are their own (output relabelling). */
+  readonly names: number[];
   /** [address, bytes] */
   readonly lasts: (readonly [number, number])[];
 }
@@ -63,8 +66,8 @@ export function sweep(
   root: number,
   rules: readonly CompiledRule[],
   idleSweeps: number,
-): { readonly keys: number; readonly groups: number; readonly lasts: number } {
-  const dead: Dead = { keys: [], groups: [], lasts: [] };
+): { readonly keys: number; readonly groups: number; readonly lasts: number; readonly names: readonly number[] } {
+  const dead: Dead = { keys: [], groups: [], names: [], lasts: [] };
   for (const compiled of rules) {
     markLasts(compiled, dead);
     markGroups(compiled, dead);
@@ -95,7 +98,7 @@ export function sweep(
     release(root, i32.load(group + GROUP_IDENTITY), i32.load(group + GROUP_IDENTITY_BYTES));
     release(root, group, GROUP_BYTES);
   }
-  return { keys: dead.keys.length, groups: dead.groups.length, lasts: dead.lasts.length };
+  return { keys: dead.keys.length, groups: dead.groups.length, lasts: dead.lasts.length, names: dead.names };
 }
 
 function markLasts(compiled: CompiledRule, dead: Dead): void {
@@ -128,6 +131,7 @@ function markGroups(compiled: CompiledRule, dead: Dead): void {
     i32.store(group + GROUP_STATE, -1);
     i32.store(compiled.ledger + LEDGER_GROUP_COUNT, i32.load(compiled.ledger + LEDGER_GROUP_COUNT) - 1);
     dead.groups.push(group);
+    if (compiled.rule.outputRelabel.length > 0) dead.names.push(i32.load(group + GROUP_NAMES));
   }
 }
 

@@ -14,6 +14,8 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   aggregate: async () => (await import("./commands/aggregate.js")).registerAggregate,
   replay: async () => (await import("./commands/replay.js")).registerReplay,
   check: async () => (await import("./commands/check.js")).registerCheck,
+  test: async () => (await import("./commands/test.js")).registerTest,
+  explain: async () => (await import("./commands/explain.js")).registerExplain,
   parse: async () => (await import("./commands/parse.js")).registerParse,
 };
 

@@ -42,6 +42,10 @@ test.each([
   ["output_name", `${base}, output_name: n`],
   ["labels", `${base}, labels: {l: v}`],
   ["temporality", `${base}, temporality: delta`],
+  ["filter", `${base}, namepass: [a]`],
+  ["drop_input_labels", `${base}, drop_input_labels: [a]`],
+  ["input_relabel_configs", `${base}, input_relabel_configs: [{action: labeldrop, regex: a}]`],
+  ["output_relabel_configs", `${base}, output_relabel_configs: [{target_label: a, replacement: b}]`],
 ])("rule id: another %s -> another id", (_what, keys) => {
   expect(idOf(keys)).not.toBe(idOf(base));
 });
@@ -49,4 +53,33 @@ test.each([
 test("rule id: other labels in without, or none -> other ids", () => {
   const ids = ["without: [x],", "without: [y],", "without: [x, y],", ""].map((without) => idOf(base.replace("by: [x, y],", without)));
   expect(new Set(ids).size).toBe(4);
+});
+
+test.each([
+  ["order of patterns", "namepass: [a*, b], tagpass: {x: [c, d]}", "tagpass: {x: [d, c, d]}, namepass: [b, a*]"],
+  ["old name of a filter", "fieldinclude: [a]", "fieldpass: [a]"],
+  [
+    "relabelling defaults written out",
+    "input_relabel_configs: [{source_labels: [a], target_label: b, if: 'm{a=\"1\"}'}]",
+    "input_relabel_configs: [{action: replace, source_labels: [a], target_label: b, separator: ;, regex: (.*), replacement: $1, if: '{a=`1`, __name__=`m`}'}]",
+  ],
+])("rule id: another %s -> the same id", (_what, one, other) => {
+  expect(idOf(`${base}, ${one}`)).toBe(idOf(`${base}, ${other}`));
+});
+
+test("rule id: other steps, filters or dropped labels -> other ids", () => {
+  const keys = [
+    "namepass: [a]",
+    "namedrop: [a]",
+    "namepass: [b]",
+    "tagpass: {a: [b]}",
+    "tagdrop: {a: [b]}",
+    "fieldinclude: [a]",
+    "drop_input_labels: [a]",
+    "drop_input_labels: [b]",
+    "input_relabel_configs: [{action: labeldrop, regex: a}]",
+    "input_relabel_configs: [{action: labeldrop, regex: b}]",
+    "output_relabel_configs: [{target_label: a, replacement: b}]",
+  ];
+  expect(new Set(keys.map((key) => idOf(`${base}, ${key}`))).size).toBe(keys.length);
 });

@@ -1,0 +1,109 @@
+// `limpet explain`: lines on standard input (as they are, or as `telegraf --test` prints them, behind `> `) -> what the rules make
+// of each of their fields.
+import type { Readable } from "node:stream";
+import { type Command, Option } from "commander";
+import { Engine } from "../../aggregate/engine.js";
+import { explainPoint, type FieldExplanation, type RuleExplanation } from "../../aggregate/explain.js";
+import type { Rule } from "../../aggregate/rule.js";
+import { buildRuleIndex } from "../../aggregate/ruleIndex.js";
+import type { Point } from "../../metric/lineDecoder.js";
+import { LineStream } from "../../metric/lineStream.js";
+import type { Naming } from "../../metric/naming.js";
+import type { Series } from "../../metric/series.js";
+import { decodeUtf8 } from "../../metric/utf8.js";
+import { loadOutputs } from "../loadOutputs.js";
+import { loadRules } from "../loadRules.js";
+import { collect, option } from "../options.js";
+
+function shownLabels(labels: Series["labels"]): string {
+  return `{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(",")}}`;
+}
+
+function shown(series: Series | undefined): string {
+  return series === undefined ? "(no valid name)" : `${series.name}${shownLabels(series.labels)}`;
+}
+
+function ruleLines({ rule, input, group, rows, sliceKey }: RuleExplanation, series: Series | undefined): string[] {
+  const head = `    rule ${rule.name} (${rule.place})${rule.state === "shadow" ? ", shadow: computed, not sent" : ""}`;
+  if (input === undefined) return [`${head}: match takes it, a filter or input relabelling does not`];
+  const relabelled = input === series ? [] : [`      relabelled to ${shown(input)}`];
+  const lines = rows.map((row) => `      -> ${row === undefined ? "(dropped by output relabelling)" : shown(row)}`);
+  return [head, ...relabelled, `      group ${shownLabels(group)}, slice key ${String(sliceKey)}`, ...lines];
+}
+
+function fieldLines(explained: FieldExplanation, naming: Naming): string[] {
+  const { field, text, series, rules } = explained;
+  if (text) return [`  ${field}: text, ignored`];
+  const other: Naming = naming === "telegraf" ? "vmagent" : "telegraf";
+  const own = series[naming];
+  const lines = [`  ${field}: ${shown(own)}`];
+  if (shown(series[other]) !== shown(own)) lines.push(`    (naming: ${other}: ${shown(series[other])})`);
+  if (rules.length === 0) return [...lines, "    no rule matches"];
+  return [...lines, ...rules.flatMap((rule) => ruleLines(rule, own))];
+}
+
+/** Text of a line's explanation; `rules` as loaded. */
+export function explainLines(point: Point, explained: readonly FieldExplanation[], naming: Naming): string {
+  const tags = point.tags.map(({ key, value }) => `,${decodeUtf8(key).text}=${decodeUtf8(value).text}`);
+  return [`${decodeUtf8(point.measurement).text}${tags.join("")}`, ...explained.flatMap((field) => fieldLines(field, naming))].join("\n");
+}
+
+/** Takes `> ` off the start of lines, wherever chunks are cut. */
+export async function* withoutPrompts(input: Readable | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let rest = "";
+  for await (const chunk of input) {
+    // latin1 maps bytes to characters and back unchanged.
+    const text = rest + Buffer.from(chunk as Uint8Array).toString("latin1"); // a stream without an encoding gives Buffers
+    const end = text.lastIndexOf("\n") + 1;
+    rest = text.slice(end);
+    if (end > 0) yield Buffer.from(text.slice(0, end).replaceAll(/^> /gm, ""), "latin1");
+  }
+  if (rest !== "") yield Buffer.from(rest.replace(/^> /, ""), "latin1");
+}
+
+interface ExplainOptions {
+  readonly rules: readonly string[];
+  readonly naming: Naming;
+}
+
+/** Explains all of `input`; returns what to print, one piece per line read. */
+export async function* explain(rules: readonly Rule[], input: Readable | AsyncIterable<Uint8Array>, naming: Naming): AsyncGenerator<string> {
+  const outputs = await loadOutputs();
+  const engine = new Engine({ rules, outputs, naming, startMs: Number.NEGATIVE_INFINITY, maxFutureMs: 0, memoryBytesMax: 2 ** 28 });
+  const explainer = { rules: engine.rules, index: buildRuleIndex(rules), naming };
+  let pieces: string[] = [];
+  const stream = new LineStream({
+    point: (point) => pieces.push(explainLines(point, explainPoint(explainer, point), naming)),
+    error: ({ line, column, message }) => pieces.push(`line ${String(line)}, column ${String(column)}: ${message}`),
+  });
+  try {
+    for await (const bytes of withoutPrompts(input)) {
+      stream.write(bytes);
+      yield* pieces;
+      pieces = [];
+    }
+    stream.end();
+    yield* pieces;
+  } finally {
+    engine.dispose();
+  }
+}
+
+export function registerExplain(program: Command): void {
+  program
+    .command("explain")
+    .description("say for each line on standard input which rules take it, its groups, output series and slice keys")
+    .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect).makeOptionMandatory())
+    .addOption(new Option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
+    .action(async (options: ExplainOptions) => {
+      const { rules, messages } = await loadRules(options.rules, await loadOutputs(), options.naming);
+      for (const { severity, text } of messages) if (severity !== "info") process.stderr.write(`${text}\n`);
+      if (rules === undefined) {
+        process.exitCode = 2;
+        return;
+      }
+      // A reader that goes away (`| head`) ends the printing quietly.
+      process.stdout.on("error", () => process.exit());
+      for await (const piece of explain(rules, process.stdin, options.naming)) process.stdout.write(`${piece}\n`);
+    });
+}
