@@ -71,6 +71,8 @@ import { matchingRules, type RuleIndex } from "./ruleIndex.js";
 import { sliceBytes } from "./sliceBytes.js";
 
 const encoder = new TextEncoder();
+/** Field name of a Key that is a whole series: no field of a line is named so. */
+const NAMED = new Uint8Array(0);
 
 /** Where a Group stands: its rule, its names, its labels. */
 export interface GroupIdentity {
@@ -136,8 +138,17 @@ export class Admission {
     for (const { key: name } of point.fields) {
       if (this.field(key, name) !== 0) continue;
       line ??= this.#cache.line(point);
-      this.#addField(key, name, line);
+      this.#addField(key, name, line, this.#cache.field(line, name));
     }
+  }
+
+  /** The one Field of the Key of a series that comes with its Prometheus name; admitted if need be. 0 without memory. */
+  named(key: number, series: () => Series): number {
+    if (i32.load(key + KEY_FIELD_COUNT) === 0) {
+      const { line, field } = this.#cache.named(series());
+      this.#addField(key, NAMED, line, field);
+    }
+    return i32.load(key + KEY_FIELD_COUNT) === 0 ? 0 : i32.load(key + KEY_FIELDS);
   }
 
   /** The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory). */
@@ -155,9 +166,9 @@ export class Admission {
     this.#cache.clear();
   }
 
-  #addField(key: number, name: Uint8Array, line: LineNames): void {
+  #addField(key: number, name: Uint8Array, line: LineNames, field: FieldNames): void {
     const interned = this.#fieldName(name);
-    const targets = interned === 0 ? undefined : this.#targets(line, name);
+    const targets = interned === 0 ? undefined : this.#targets(line, field);
     const count = i32.load(key + KEY_FIELD_COUNT);
     const room = targets === undefined ? 0 : this.#roomForField(key, count);
     if (room === 0 || targets === undefined) return;
@@ -249,8 +260,7 @@ export class Admission {
     return at + count * FIELD_BYTES;
   }
 
-  #targets(line: LineNames, fieldName: Uint8Array): { readonly at: number; readonly count: number } | undefined {
-    const field = this.#cache.field(line, fieldName);
+  #targets(line: LineNames, field: FieldNames): { readonly at: number; readonly count: number } | undefined {
     if (field.name === "") return { at: IGNORED_NAME, count: 0 };
     const series: Series = { name: field.name, labels: line.labels };
     const matches = matchingRules(this.#index, series);

@@ -35,10 +35,12 @@ import { Admission } from "./admission.js";
 import { type CompiledRule, compileRule } from "./compile.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
+import { type LineDocument, readLines } from "./lineDocument.js";
 import { applyPoint } from "./lines.js";
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
+import { readSeries, type SeriesDocument } from "./seriesDocument.js";
 import { sweep } from "./sweep.js";
 
 /** Longest single line; past it the reader gives the line up and goes on behind the next newline. */
@@ -60,6 +62,8 @@ export interface EngineOptions {
 /** What happens to an engine. Input lies in the input area. */
 export type EngineEvent =
   | { readonly kind: "input"; readonly bytes: number; readonly final: boolean }
+  /** One piece of a whole document, which remembers how far it got; again until it is done. */
+  | { readonly kind: "document"; readonly document: LineDocument | SeriesDocument }
   | { readonly kind: "tick" }
   /** Close every open Window: complete ones as themselves, those still running stamped with now (replay: with their end). */
   | { readonly kind: "finish" };
@@ -111,6 +115,7 @@ export class Engine {
   step(nowMs: number, event: EngineEvent): EngineAction[] {
     const actions: EngineAction[] = [];
     if (event.kind === "input") this.#input(nowMs, event.bytes, event.final, actions);
+    else if (event.kind === "document") this.#document(nowMs, event.document);
     else if (event.kind === "tick") this.#tick(nowMs, actions);
     else this.#finish(nowMs, actions);
     return actions;
@@ -154,9 +159,7 @@ export class Engine {
     const root = this.root;
     const start = root + INPUT_AT;
     const end = start + this.#pending + bytes;
-    const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
-    f64.store(root + ROOT_ARRIVAL, nowMs);
-    f64.store(root + ROOT_FUTURE, replay ? Number.POSITIVE_INFINITY : nowMs + this.#options.maxFutureMs);
+    this.#arrive(nowMs);
     let p = this.#skipping ? this.#resync(start, end) : start;
     let lineEnd = end;
     while (lineEnd > p && i32.load8_u(lineEnd - 1) !== 10) lineEnd--;
@@ -178,6 +181,29 @@ export class Engine {
     if (this.#pending > 0 && p !== start) heap8.copyWithin(start, p, end);
   }
 
+  /** Samples of this step arrive now. */
+  #arrive(nowMs: number): void {
+    const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
+    f64.store(this.root + ROOT_ARRIVAL, nowMs);
+    f64.store(this.root + ROOT_FUTURE, replay ? Number.POSITIVE_INFINITY : nowMs + this.#options.maxFutureMs);
+  }
+
+  #document(nowMs: number, document: LineDocument | SeriesDocument): void {
+    this.#arrive(nowMs);
+    if (document.kind === "series") {
+      readSeries(this.root, this.admission, this.rules, document);
+      return;
+    }
+    const ran = f64.load(this.root + ROOT_LINES);
+    const read = readLines(this.root, this.admission, this.rules, document);
+    const plain = f64.load(this.root + ROOT_LINES) - ran;
+    // The stream's line numbers count ROOT_LINES too.
+    this.#slowLines -= plain;
+    this.#linesRead += read.good - plain + read.syntax + read.tooLong;
+    this.#invalid("syntax", read.syntax);
+    this.#invalid("too_long", read.tooLong);
+  }
+
   /** Takes one line through the decoder. Returns the address behind it, -1 when it needs more bytes. */
   #unusual(p: number, end: number, final: boolean, actions: EngineAction[]): number {
     const result = decodeLine(heap8, p, end, final);
@@ -196,8 +222,8 @@ export class Engine {
     return result.next;
   }
 
-  #invalid(reason: string): void {
-    this.#linesInvalid[reason] = (this.#linesInvalid[reason] ?? 0) + 1;
+  #invalid(reason: string, lines = 1): void {
+    if (lines > 0) this.#linesInvalid[reason] = (this.#linesInvalid[reason] ?? 0) + lines;
   }
 
   #giveUp(p: number, end: number, actions: EngineAction[]): number {

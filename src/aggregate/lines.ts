@@ -65,6 +65,6 @@ export function applyPoint(root: number, admission: Admission, point: Point, rul
 }
 
 /** Replay has no start time: what it holds is complete since its first sample. */
-function beginCompleteness(rules: readonly CompiledRule[], time: number): void {
+export function beginCompleteness(rules: readonly CompiledRule[], time: number): void {
   for (const { ledger } of rules) if (Number.isNaN(f64.load(ledger + LEDGER_COMPLETE))) f64.store(ledger + LEDGER_COMPLETE, time);
 }

@@ -37,6 +37,8 @@ export class NameCache {
   readonly #naming: Naming;
   readonly #rules: number;
   readonly #measurements = new Map<string, Map<string, FieldNames>>();
+  /** Of series that come with their Prometheus name. */
+  readonly #named = new Map<string, FieldNames>();
   #entries = 0;
   readonly #halves = new Uint32Array(2);
   /** Labels that lost against another one after sanitising, and texts that were not UTF-8. */
@@ -50,6 +52,7 @@ export class NameCache {
 
   clear(): void {
     this.#measurements.clear();
+    this.#named.clear();
     this.#entries = 0;
   }
 
@@ -76,6 +79,17 @@ export class NameCache {
     const names: FieldNames = { name: nameOf(line.measurement, field.text, this.#naming), groups: [] };
     fields.set(field.text, names);
     return names;
+  }
+
+  /** For a series that is named already: labels as they are. */
+  named(series: Series): { readonly line: LineNames; readonly field: FieldNames } {
+    const line = { measurement: "", labels: series.labels, groupings: new Array<Grouping | undefined>(this.#rules) };
+    const known = this.#named.get(series.name);
+    if (known !== undefined) return { line, field: known };
+    this.#grow();
+    const field: FieldNames = { name: series.name, groups: [] };
+    this.#named.set(series.name, field);
+    return { line, field };
   }
 
   grouping(line: LineNames, compiled: CompiledRule): Grouping {

@@ -2,8 +2,10 @@
 // out. It owns the outbox (frozen rows no sink has answered for) and the only catch.
 //
 //   reading ──tick──▶ reading ──stop──▶ stopping: close what is due, send, then either a checkpoint (--data) or partial windows
-
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Engine, EngineAction, EngineEvent } from "../aggregate/engine.js";
+import type { LineDocument } from "../aggregate/lineDocument.js";
+import type { SeriesDocument } from "../aggregate/seriesDocument.js";
 import { type Restored, restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
 import type { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
@@ -85,6 +87,15 @@ export class Aggregator implements InputTarget {
     if (error !== undefined) this.#options.log.error(`reading standard input failed: ${error.message}`);
     this.#step({ kind: "input", bytes: 0, final: true });
     this.#ended?.();
+  }
+
+  /** Reads a whole document; standard input, ticks and other documents come in between its pieces. */
+  async read(document: LineDocument | SeriesDocument): Promise<void> {
+    for (;;) {
+      this.#step({ kind: "document", document });
+      if (document.done) return;
+      await nextTurn();
+    }
   }
 
   /** Windows closed, rows sent, state kept as far as possible; at most about `deadlineMs`. Later calls wait for the first. */

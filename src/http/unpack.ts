@@ -1,0 +1,62 @@
+// Bodies unpacked, bounded: what is announced small may be large. A gzip bomb is given up as soon as it is over the bound, and
+// only a few bodies are unpacked and held at one time; the others wait as they were sent.
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { systemErrorCode } from "../base/systemError.js";
+
+const unzip = promisify(gunzip);
+const CHUNK_BYTES = 65_536;
+
+export type Unpacked =
+  | { readonly ok: true; readonly bytes: Buffer }
+  | { readonly ok: false; readonly status: 400 | 413 | 415; readonly message: string };
+
+/** A body after its Content-Encoding: gzip (of any number of members) or none. */
+export async function unpack(body: Buffer, encoding: string | undefined, bytesMax: number): Promise<Unpacked> {
+  const name = (encoding ?? "identity").trim().toLowerCase();
+  if (name === "identity" || name === "") return { ok: true, bytes: body };
+  if (name !== "gzip" && name !== "x-gzip")
+    return { ok: false, status: 415, message: `content-encoding ${name} is not taken; send gzip or identity` };
+  if (body.length === 0) return { ok: false, status: 400, message: "gzip: the body is empty" };
+  try {
+    return { ok: true, bytes: await unzip(body, { maxOutputLength: bytesMax, chunkSize: CHUNK_BYTES }) };
+  } catch (error) {
+    if (systemErrorCode(error) === "ERR_BUFFER_TOO_LARGE")
+      return { ok: false, status: 413, message: `body over ${String(bytesMax)} bytes when unpacked; send smaller batches` };
+    return { ok: false, status: 400, message: `gzip: ${error instanceof Error ? error.message : "cannot be unpacked"}` };
+  }
+}
+
+/** Lets `places` tasks run at one time, the others wait in order of arrival. */
+export class Gate {
+  #places: number;
+  readonly #waiting: (() => void)[] = [];
+  /** Tasks that run or wait. */
+  running = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(places: number) {
+    this.#places = places;
+  }
+
+  async pass<T>(task: () => Promise<T>): Promise<T> {
+    this.running++;
+    if (this.#places > 0) this.#places--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#places++;
+      else next();
+      this.running--;
+      if (this.running === 0) for (const done of this.#idle.splice(0)) done();
+    }
+  }
+
+  /** Resolves when no task runs or waits. */
+  idle(): Promise<void> {
+    if (this.running === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+}
