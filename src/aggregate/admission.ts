@@ -38,6 +38,7 @@ import {
   KEY_HASH,
   KEY_LENGTH,
   KIND_COUNTER,
+  KIND_SERIES,
   LAST_BYTES,
   LAST_GROUP,
   LAST_HASH_HIGH,
@@ -59,7 +60,7 @@ import {
   TARGET_LAST,
 } from "../kernel/layout.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
-import { findKey, hashBytes } from "../kernel/reader.js";
+import { findKey, hashBytes, readValue } from "../kernel/reader.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import type { Point } from "../metric/lineDecoder.js";
 import { encodeLabels } from "../metric/rowWriter.js";
@@ -72,13 +73,15 @@ import { sliceBytes } from "./sliceBytes.js";
 
 const encoder = new TextEncoder();
 /** Field name of a Key that is a whole series: no field of a line is named so. */
-const NAMED = new Uint8Array(0);
+const NAMED = "";
 
 /** Where a Group stands: its rule, its names, its labels. */
 export interface GroupIdentity {
   readonly stem: string;
   readonly labels: readonly (readonly [string, string])[];
 }
+
+const NO_NAMES: LineNames = { measurement: "", labels: [], groupings: [] };
 
 /** One field on its way to its targets. */
 interface Admitted {
@@ -98,6 +101,8 @@ export class Admission {
   /** Per rule: stem -> index in #names. */
   readonly #namesByStem: Map<string, number>[];
   readonly #halves = new Uint32Array(2);
+  /** The Key admitted last and the names of its line, for its fields that come next. */
+  #line: { readonly key: number; readonly names: LineNames } = { key: 0, names: NO_NAMES };
 
   constructor(root: number, rules: readonly CompiledRule[], index: RuleIndex, naming: "telegraf" | "vmagent") {
     this.#root = root;
@@ -132,13 +137,48 @@ export class Admission {
     return 0;
   }
 
-  /** Admits the fields of a point that its Key does not have yet. Addresses of Fields move when one is added. */
+  /**
+   * Admits a key that is spelled plainly, as Telegraf does it: ASCII, no escapes, no tag twice. False: it is not, or
+   * there is no memory; then the line goes through the decoder.
+   */
+  plainKey(from: number, to: number): boolean {
+    const line = this.#cache.plainLine(heapBuffer.toString("latin1", from, to));
+    if (line === undefined) return false;
+    this.#line = { key: this.key(from, to), names: line };
+    return this.#line.key !== 0;
+  }
+
+  /** Admits the plainly spelled new fields of a line whose names start at `at`. False: the first one is not plain, or no memory. */
+  plainFields(key: number, at: number, end: number): boolean {
+    if (this.#line.key !== key) {
+      const names = this.#cache.plainLine(heapBuffer.toString("latin1", key + KEY_BYTES, key + KEY_BYTES + i32.load(key + KEY_LENGTH)));
+      if (names === undefined) return false;
+      this.#line = { key, names };
+    }
+    let q = at;
+    let added = false;
+    for (;;) {
+      const nameEnd = plainNameEnd(q);
+      if (nameEnd === 0) return added;
+      const name = heapBuffer.toString("latin1", q, nameEnd);
+      if (this.#find(key, name) === 0) {
+        if (!this.#addField(key, name, this.#cache.field(this.#line.names, name))) return added;
+        added = true;
+      }
+      q = readValue(nameEnd + 1, end);
+      if (q === 0 || i32.load8_u(q) !== 0x2c) return added;
+      q++;
+    }
+  }
+
+  /** Admits the fields of a decoded point that its Key does not have yet. Addresses of Fields move when one is added. */
   fields(key: number, point: Point): void {
-    let line: LineNames | undefined;
+    let names: LineNames | undefined;
     for (const { key: name } of point.fields) {
       if (this.field(key, name) !== 0) continue;
-      line ??= this.#cache.line(point);
-      this.#addField(key, name, line, this.#cache.field(line, name));
+      names ??= this.#cache.line(point);
+      this.#line = { key, names };
+      this.#addField(key, decodeLatin1(name), this.#cache.decodedField(names, name));
     }
   }
 
@@ -146,14 +186,20 @@ export class Admission {
   named(key: number, series: () => Series): number {
     if (i32.load(key + KEY_FIELD_COUNT) === 0) {
       const { line, field } = this.#cache.named(series());
-      this.#addField(key, NAMED, line, field);
+      this.#line = { key, names: line };
+      this.#addField(key, NAMED, field);
     }
     return i32.load(key + KEY_FIELD_COUNT) === 0 ? 0 : i32.load(key + KEY_FIELDS);
   }
 
   /** The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory). */
   field(key: number, name: Uint8Array): number {
-    const interned = this.#fieldNames.get(decodeLatin1(name));
+    return this.#find(key, decodeLatin1(name));
+  }
+
+  /** As field(), by the name's bytes as latin1. */
+  #find(key: number, name: string): number {
+    const interned = this.#fieldNames.get(name);
     if (interned === undefined) return 0;
     const fields = i32.load(key + KEY_FIELDS);
     const end = fields + i32.load(key + KEY_FIELD_COUNT) * FIELD_BYTES;
@@ -164,20 +210,23 @@ export class Admission {
   /** Forgets addresses of Groups; after a sweep has freed some. */
   forgetGroups(): void {
     this.#cache.clear();
+    this.#line = { key: 0, names: NO_NAMES };
   }
 
-  #addField(key: number, name: Uint8Array, line: LineNames, field: FieldNames): void {
+  /** Adds a Field to the Key of #line. `name`: its bytes as latin1. False without memory. */
+  #addField(key: number, name: string, field: FieldNames): boolean {
     const interned = this.#fieldName(name);
-    const targets = interned === 0 ? undefined : this.#targets(line, field);
+    const targets = interned === 0 ? undefined : this.#targets(this.#line.names, field);
     const count = i32.load(key + KEY_FIELD_COUNT);
     const room = targets === undefined ? 0 : this.#roomForField(key, count);
-    if (room === 0 || targets === undefined) return;
+    if (room === 0 || targets === undefined) return false;
     i32.store(room + FIELD_NAME, interned);
     i32.store(room + FIELD_NAME_LENGTH, i32.load(interned - 8));
     i32.store(room + FIELD_TARGETS, targets.at);
     i32.store(room + FIELD_TARGET_COUNT, targets.count);
     i32.store(key + KEY_FIELD_COUNT, count + 1);
     if (targets.count > 0) i32.store(this.#root + ROOT_SERIES, i32.load(this.#root + ROOT_SERIES) + 1);
+    return true;
   }
 
   /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
@@ -230,17 +279,16 @@ export class Admission {
     return last;
   }
 
-  /** Address of the interned `name=` (4-aligned; its length stands 8 bytes before it). */
-  #fieldName(name: Uint8Array): number {
-    const text = decodeLatin1(name);
-    const known = this.#fieldNames.get(text);
+  /** Address of the interned `name=` (4-aligned; its length stands 8 bytes before it). `name`: its bytes as latin1. */
+  #fieldName(name: string): number {
+    const known = this.#fieldNames.get(name);
     if (known !== undefined) return known;
-    const escaped = escapeName(name);
+    const escaped = Buffer.from(`${name.replace(/[, =]/g, "\\$&")}=`, "latin1");
     const at = allocate(this.#root, 8 + escaped.length + 4);
     if (at === 0) return 0;
     i32.store(at, escaped.length);
-    heap8.set(escaped, at + 8);
-    this.#fieldNames.set(text, at + 8);
+    escaped.copy(heapBuffer, at + 8);
+    this.#fieldNames.set(name, at + 8);
     return at + 8;
   }
 
@@ -298,7 +346,7 @@ export class Admission {
     }
     const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
     let last = 0;
-    if ((compiled.flags & KIND_COUNTER) !== 0 && (compiled.flags & FLAG_DELTA) === 0) {
+    if (remembersSeries(compiled)) {
       last = this.last(compiled, group, this.#cache.seriesHash(admitted.line, admitted.field), true);
       if (last < 0) {
         refuse(last);
@@ -349,20 +397,23 @@ export class Admission {
   }
 }
 
+/** Whether a rule keeps a Last per Series: for cumulative counters, and to tell series apart. */
+function remembersSeries({ flags }: CompiledRule): boolean {
+  return (flags & KIND_SERIES) !== 0 || ((flags & KIND_COUNTER) !== 0 && (flags & FLAG_DELTA) === 0);
+}
+
 /** Size of a rule's Lasts. */
 export function lastBytesOf(compiled: CompiledRule): number {
   return (compiled.flags & FLAG_RATE) === 0 ? LAST_BYTES : LAST_RATE_BYTES;
 }
 
-/** A field name as Telegraf writes it, with the `=`: comma, space and equals escaped. */
-function escapeName(name: Uint8Array): Uint8Array {
-  const out: number[] = [];
-  for (const byte of name) {
-    if (byte === 0x2c || byte === 0x20 || byte === 0x3d) out.push(0x5c);
-    out.push(byte);
+/** Address of the `=` behind the plainly spelled field name at `at`, 0 when it is not one. */
+function plainNameEnd(at: number): number {
+  for (let q = at; ; q++) {
+    const c = i32.load8_u(q);
+    if (c === 0x3d) return q === at ? 0 : q;
+    if (c <= 0x20 || c >= 0x7f || c === 0x2c || c === 0x5c) return 0;
   }
-  out.push(0x3d);
-  return Uint8Array.from(out);
 }
 
 /** A map key for bytes: one character per byte. */

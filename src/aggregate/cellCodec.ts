@@ -1,6 +1,7 @@
 // Cells in snapshots: window, newest time, then the states the rule kept when the snapshot was taken.
 import type { ByteReader, ByteWriter } from "../base/bytes.js";
 import { cellFor, NO_MEMORY } from "../kernel/cell.js";
+import { openHistogram } from "../kernel/histogram.js";
 import {
   BASIC_AT,
   BASIC_BYTES,
@@ -9,11 +10,19 @@ import {
   CELL_NEWEST,
   CELL_WINDOW,
   COUNTER_BYTES,
+  HISTOGRAM_SIDE,
   KIND_BASIC,
   KIND_COUNTER,
+  KIND_HISTOGRAM,
   KIND_MOMENTS,
+  KIND_SERIES,
   KIND_SKETCH,
+  KIND_VALUES,
   MOMENTS_BYTES,
+  SET_COUNT,
+  SET_MASK,
+  SET_SLOTS,
+  SET_ZERO,
   SIDE_DIRECTORY,
   SIDE_FIRST,
   SIDE_LENGTH,
@@ -25,11 +34,12 @@ import {
   SKETCH_SCHEMA,
   SKETCH_ZEROES,
 } from "../kernel/layout.js";
+import { addToSet, openSet } from "../kernel/set.js";
 import { bucketAt, openSketch } from "../kernel/sketch.js";
 import type { CompiledRule } from "./compile.js";
 
 const NO_ROOM = "no memory to restore the snapshot; raise --memory-max";
-const KINDS = KIND_BASIC | KIND_MOMENTS | KIND_COUNTER | KIND_SKETCH;
+const KINDS = KIND_BASIC | KIND_MOMENTS | KIND_COUNTER | KIND_SKETCH | KIND_SERIES | KIND_VALUES | KIND_HISTOGRAM;
 
 /** Flat states in the order of a Cell: kind, bytes, and where a rule keeps it (0: it does not). */
 const FLAT = [
@@ -48,8 +58,60 @@ export function writeCell(out: ByteWriter, compiled: CompiledRule, cell: number)
     const from = cell + at(compiled);
     for (let i = 0; i < bytes; i += 8) out.f64(f64.load(from + i));
   }
-  if ((compiled.flags & KIND_SKETCH) === 0) return;
-  const sketch = i32.load(cell + compiled.sketchAt);
+  if ((compiled.flags & KIND_SKETCH) !== 0) writeSketch(out, i32.load(cell + compiled.sketchAt));
+  if ((compiled.flags & KIND_SERIES) !== 0) writeSet(out, i32.load(cell + compiled.seriesAt));
+  if ((compiled.flags & KIND_VALUES) !== 0) writeSet(out, i32.load(cell + compiled.valuesAt));
+  if ((compiled.flags & KIND_HISTOGRAM) !== 0) writeHistogram(out, i32.load(cell + compiled.histogramAt));
+}
+
+/** A set's values, after their number. */
+function writeSet(out: ByteWriter, set: number): void {
+  if (set === 0) {
+    out.u32(0);
+    return;
+  }
+  out.u32(i32.load(set + SET_COUNT));
+  if (i32.load(set + SET_ZERO) === 1) {
+    out.i32(0);
+    out.i32(0);
+  }
+  const slots = i32.load(set + SET_SLOTS);
+  for (let slot = slots; slot <= slots + i32.load(set + SET_MASK) * 8; slot += 8) {
+    if (i32.load(slot) === 0 && i32.load(slot + 4) === 0) continue;
+    out.i32(i32.load(slot));
+    out.i32(i32.load(slot + 4));
+  }
+}
+
+/** Reads a set into a new record; root 0 only skips it. */
+function readSet(reader: ByteReader, root: number): number {
+  const count = reader.u32();
+  const set = root === 0 || count === 0 ? 0 : openSet(root);
+  if (root !== 0 && count !== 0 && set === 0) throw new Error(NO_ROOM);
+  for (let i = 0; i < count; i++) {
+    const low = reader.i32();
+    const high = reader.i32();
+    if (set !== 0 && addToSet(root, set, low, high) === 0) throw new Error(NO_ROOM);
+  }
+  return set;
+}
+
+/** A vmrange histogram, 0 for none. */
+export function writeHistogram(out: ByteWriter, histogram: number): void {
+  out.u32(histogram === 0 ? 0 : 1);
+  if (histogram !== 0) writeSide(out, histogram + HISTOGRAM_SIDE);
+}
+
+/** Reads a histogram into a new record; root 0 only skips it. */
+export function readHistogram(reader: ByteReader, root: number): number {
+  if (reader.u32() === 0) return 0;
+  const histogram = root === 0 ? 0 : openHistogram(root);
+  if (root !== 0 && histogram === 0) throw new Error(NO_ROOM);
+  readSide(reader, root, histogram, histogram + HISTOGRAM_SIDE);
+  return histogram;
+}
+
+function writeSketch(out: ByteWriter, sketch: number): void {
   out.u32(sketch === 0 ? 0 : 1);
   if (sketch === 0) return;
   out.i32(i32.load(sketch + SKETCH_SCHEMA));
@@ -101,8 +163,20 @@ export function readCell(reader: ByteReader, { root, compiled, group, flags }: C
     const sketch = readSketch(reader, into === 0 ? 0 : root);
     if (into !== 0) i32.store(cell + into, sketch);
   }
+  readSlots(reader, { root, compiled, group, flags }, cell);
   if (restores) return "restored";
   return missing === 0 ? "skipped" : "clipped";
+}
+
+function readSlots(reader: ByteReader, { root, compiled, flags }: CellTarget, cell: number): void {
+  const keep = (at: number | undefined, read: (into: number) => number): void => {
+    const wanted = cell !== 0 && at !== undefined && at !== 0;
+    const record = read(wanted ? root : 0);
+    if (wanted) i32.store(cell + at, record);
+  };
+  if ((flags & KIND_SERIES) !== 0) keep(compiled?.seriesAt, (into) => readSet(reader, into));
+  if ((flags & KIND_VALUES) !== 0) keep(compiled?.valuesAt, (into) => readSet(reader, into));
+  if ((flags & KIND_HISTOGRAM) !== 0) keep(compiled?.histogramAt, (into) => readHistogram(reader, into));
 }
 
 /** Reads a sketch into a new record; root 0 only skips it. */
@@ -115,17 +189,20 @@ function readSketch(reader: ByteReader, root: number): number {
     const value = reader.f64();
     if (sketch !== 0) f64.store(sketch + at, value);
   }
-  for (const at of [SKETCH_POSITIVE, SKETCH_NEGATIVE]) {
-    const blocks = reader.u32();
-    for (let i = 0; i < blocks; i++) {
-      const number = reader.i32();
-      const bucket = sketch === 0 ? 0 : bucketAt(root, sketch + at, number << BLOCK_SHIFT, sketch);
-      if (sketch !== 0 && bucket === 0) throw new Error(NO_ROOM);
-      for (let k = 0; k < BLOCK_BUCKETS; k++) {
-        const count = reader.f64();
-        if (bucket !== 0) f64.store(bucket + k * 8, count);
-      }
+  for (const at of [SKETCH_POSITIVE, SKETCH_NEGATIVE]) readSide(reader, root, sketch, sketch + at);
+  return sketch;
+}
+
+/** Reads a side's blocks; `owner` 0 only skips them. */
+function readSide(reader: ByteReader, root: number, owner: number, side: number): void {
+  const blocks = reader.u32();
+  for (let i = 0; i < blocks; i++) {
+    const number = reader.i32();
+    const bucket = owner === 0 ? 0 : bucketAt(root, side, number << BLOCK_SHIFT, owner);
+    if (owner !== 0 && bucket === 0) throw new Error(NO_ROOM);
+    for (let k = 0; k < BLOCK_BUCKETS; k++) {
+      const count = reader.f64();
+      if (bucket !== 0) f64.store(bucket + k * 8, count);
     }
   }
-  return sketch;
 }

@@ -1,5 +1,6 @@
 // Lays Rules out in kernel memory: one RuleRecord (what add() must do) and one Ledger (what was done) per Rule and Slice.
-// The order of states in a Cell is fixed: basic, moments, counter, sketch; a rule keeps those its outputs ask for.
+// The order of states in a Cell is fixed: basic, moments, counter, then the addresses of sketch, series, values, histogram; a
+// rule keeps those its outputs ask for.
 import { allocate } from "../kernel/alloc.js";
 import {
   BASIC_AT,
@@ -12,10 +13,14 @@ import {
   FLAG_CARRY,
   FLAG_DELTA,
   FLAG_RATE,
+  FLAG_SAMPLES,
   KIND_BASIC,
   KIND_COUNTER,
+  KIND_HISTOGRAM,
   KIND_MOMENTS,
+  KIND_SERIES,
   KIND_SKETCH,
+  KIND_VALUES,
   LEDGER_BYTES,
   LEDGER_CLOSED,
   LEDGER_COMPLETE,
@@ -27,13 +32,16 @@ import {
   RULE_COUNTER_AT,
   RULE_FIRST,
   RULE_FLAGS,
+  RULE_HISTOGRAM_AT,
   RULE_INDEX,
   RULE_INTERVAL,
   RULE_MEMORY,
   RULE_MOMENTS_AT,
+  RULE_SERIES_AT,
   RULE_SKETCH_AT,
+  RULE_VALUES_AT,
   RULE_WINDOW,
-  SKETCH_SLOT_BYTES,
+  SLOT_BYTES,
 } from "../kernel/layout.js";
 import type { Output, OutputRow, StateKind } from "./output.js";
 import { outputNameOf, stemOf } from "./outputName.js";
@@ -64,6 +72,9 @@ export interface CompiledRule {
   readonly momentsAt: number;
   readonly counterAt: number;
   readonly sketchAt: number;
+  readonly seriesAt: number;
+  readonly valuesAt: number;
+  readonly histogramAt: number;
   /** -> RuleRecord, -> Ledger */
   readonly record: number;
   readonly ledger: number;
@@ -75,8 +86,13 @@ export interface CompiledRule {
 const KIND_FLAGS: Readonly<Record<StateKind, number>> = {
   basic: KIND_BASIC,
   moments: KIND_BASIC | KIND_MOMENTS,
+  samples: KIND_BASIC | FLAG_SAMPLES,
   counter: KIND_COUNTER,
+  rate: KIND_COUNTER | FLAG_RATE,
   sketch: KIND_SKETCH,
+  series: KIND_SERIES,
+  values: KIND_VALUES,
+  histogram: KIND_HISTOGRAM,
 };
 
 const FIRST: Readonly<Record<Rule["firstSample"], number>> = { auto: FIRST_AUTO, zero: FIRST_ZERO, baseline: FIRST_BASELINE };
@@ -84,8 +100,6 @@ const FIRST: Readonly<Record<Rule["firstSample"], number>> = { auto: FIRST_AUTO,
 function flagsOf(rule: Rule, outputs: readonly CompiledOutput[]): number {
   let flags = 0;
   for (const { output } of outputs) for (const kind of output.kinds) flags |= KIND_FLAGS[kind];
-  const names = new Set(outputs.map(({ output }) => output.name));
-  if (names.has("rate_sum")) flags |= FLAG_RATE;
   if (rule.temporality === "delta") flags |= FLAG_DELTA;
   if (rule.time === "arrival") flags |= FLAG_ARRIVAL;
   // A carried sample would shorten the next rate's time span: rules with a rate drop what is late; the next sample in time
@@ -117,7 +131,10 @@ export function compileRule(
   room(KIND_BASIC, BASIC_BYTES);
   const momentsAt = room(KIND_MOMENTS, MOMENTS_BYTES);
   const counterAt = room(KIND_COUNTER, COUNTER_BYTES);
-  const sketchAt = room(KIND_SKETCH, SKETCH_SLOT_BYTES);
+  const sketchAt = room(KIND_SKETCH, SLOT_BYTES);
+  const seriesAt = room(KIND_SERIES, SLOT_BYTES);
+  const valuesAt = room(KIND_VALUES, SLOT_BYTES);
+  const histogramAt = room(KIND_HISTOGRAM, SLOT_BYTES);
 
   const record = allocate(root, RULE_BYTES);
   const ledger = allocate(root, LEDGER_BYTES);
@@ -128,6 +145,9 @@ export function compileRule(
   i32.store(record + RULE_MOMENTS_AT, momentsAt);
   i32.store(record + RULE_COUNTER_AT, counterAt);
   i32.store(record + RULE_SKETCH_AT, sketchAt);
+  i32.store(record + RULE_SERIES_AT, seriesAt);
+  i32.store(record + RULE_VALUES_AT, valuesAt);
+  i32.store(record + RULE_HISTOGRAM_AT, histogramAt);
   i32.store(record + RULE_FIRST, FIRST[rule.firstSample]);
   f64.store(record + RULE_INTERVAL, rule.intervalMs);
   f64.store(record + RULE_WINDOW, Number.NEGATIVE_INFINITY);
@@ -145,6 +165,9 @@ export function compileRule(
     momentsAt,
     counterAt,
     sketchAt,
+    seriesAt,
+    valuesAt,
+    histogramAt,
     record,
     ledger,
     windowsFlushed: 0,

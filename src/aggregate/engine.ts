@@ -17,11 +17,13 @@ import {
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_LINES,
+  ROOT_MATCHED,
   ROOT_NEWEST,
   ROOT_PAGES,
   ROOT_PREVIOUS,
   ROOT_STOP,
   RUN_DONE,
+  RUN_UNUSUAL,
 } from "../kernel/layout.js";
 import "../kernel/constants.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
@@ -36,7 +38,7 @@ import { type CompiledRule, compileRule } from "./compile.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
-import { applyPoint } from "./lines.js";
+import { admitPlain, applyPoint } from "./lines.js";
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
@@ -86,7 +88,8 @@ export class Engine {
   /** Newlines consumed outside run(), for line numbers. */
   #slowLines = 0;
   #sweptMs: number;
-  /** Since when (event time) series memory is complete; NaN in replay until the first sample. */
+  /** Whether it is known since when series memory is complete. */
+  #complete: boolean;
   #linesInvalid: Record<string, number> = {};
   #linesRead = 0;
 
@@ -103,6 +106,7 @@ export class Engine {
     this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
     f64.store(root + ROOT_NEWEST, Number.NEGATIVE_INFINITY);
     this.#sweptMs = options.startMs;
+    this.#complete = !replay;
   }
 
   /** Where the next bytes go: kernel memory. Never empty; valid until the next step. */
@@ -164,12 +168,15 @@ export class Engine {
     let lineEnd = end;
     while (lineEnd > p && i32.load8_u(lineEnd - 1) !== 10) lineEnd--;
     while (p < lineEnd) {
-      const code = run(root, p, lineEnd);
-      p = i32.load(root + ROOT_STOP);
+      // Until a first sample says since when a replay is complete, lines take the path that looks at it.
+      const code = this.#complete ? run(root, p, lineEnd) : RUN_UNUSUAL;
+      if (this.#complete) p = i32.load(root + ROOT_STOP);
       if (code === RUN_DONE) break;
+      if (admitPlain(root, this.admission, code, lineEnd)) continue;
       const next = this.#unusual(p, end, final, actions);
       if (next < 0) break;
       p = next;
+      this.#complete = this.#complete || f64.load(root + ROOT_MATCHED) > 0;
     }
     while (final && p < end) {
       const next = this.#unusual(p, end, true, actions);

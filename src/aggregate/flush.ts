@@ -8,21 +8,28 @@
 import { releaseCell } from "../kernel/cell.js";
 import { addToTotal, foldRates } from "../kernel/counter.js";
 import { addPair } from "../kernel/exact.js";
+import { mergeHistogram, openHistogram, releaseHistogram } from "../kernel/histogram.js";
 import {
+  BASIC_SUM,
   CELL_NEWEST,
   CELL_WINDOW,
-  GROUP_CARRY,
+  DROPPED_MEMORY,
+  FLAG_SAMPLES,
+  GROUP_HISTOGRAM,
   GROUP_IDENTITY,
   GROUP_NAMES,
   GROUP_NEWEST,
   GROUP_NEXT,
   GROUP_OLDEST,
+  GROUP_SAMPLES,
   GROUP_SEEN,
   GROUP_START,
   GROUP_STATE,
   GROUP_TOTAL,
   KIND_COUNTER,
+  KIND_HISTOGRAM,
   LEDGER_CLOSED,
+  LEDGER_DROPPED,
   LEDGER_GROUPS,
 } from "../kernel/layout.js";
 import { heapBuffer } from "../kernel/memory.js";
@@ -58,16 +65,8 @@ export function closeWindow(closing: Closing): RowBlock | undefined {
     const oldest = i32.load(group + GROUP_OLDEST);
     const cell = oldest !== 0 && f64.load(oldest + CELL_WINDOW) === windowMs ? oldest : 0;
     if (cell !== 0) enter(group, cell, windowMs);
-    else if (!staysAlive(compiled, group, endMs)) continue;
-    if ((compiled.flags & KIND_COUNTER) !== 0) {
-      addPair(group + GROUP_TOTAL, f64.load(group + GROUP_CARRY), f64.load(group + GROUP_CARRY + 8));
-      f64.store(group + GROUP_CARRY, 0);
-      f64.store(group + GROUP_CARRY + 8, 0);
-      if (cell !== 0) {
-        foldRates(compiled.record, group, windowMs);
-        addToTotal(group + GROUP_TOTAL, cell + compiled.counterAt);
-      }
-    }
+    else if (!staysAlive(closing, group, endMs)) continue;
+    if (cell !== 0) addToTotals(closing, group, cell);
     view.show(group, cell);
     emit(closing, group, view, cell === 0);
     if (cell !== 0) releaseCell(root, group, cell);
@@ -83,18 +82,37 @@ function enter(group: number, cell: number, windowMs: number): void {
   if (i32.load(group + GROUP_STATE) !== 1) {
     i32.store(group + GROUP_STATE, 1);
     f64.store(group + GROUP_START, windowMs);
-    f64.store(group + GROUP_TOTAL, 0);
-    f64.store(group + GROUP_TOTAL + 8, 0);
   }
   f64.store(group + GROUP_SEEN, Math.max(f64.load(group + GROUP_SEEN), f64.load(cell + CELL_NEWEST)));
 }
 
 /** Whether a Group without samples in the Window is (still) alive at its end. */
-function staysAlive(compiled: CompiledRule, group: number, endMs: number): boolean {
+function staysAlive({ root, compiled }: Closing, group: number, endMs: number): boolean {
   if (i32.load(group + GROUP_STATE) !== 1) return false;
   if (endMs - f64.load(group + GROUP_SEEN) <= compiled.rule.stalenessMs) return true;
   i32.store(group + GROUP_STATE, 0);
+  for (let at = GROUP_TOTAL; at < GROUP_SAMPLES + 16; at += 8) f64.store(group + at, 0);
+  const histogram = i32.load(group + GROUP_HISTOGRAM);
+  if (histogram !== 0) releaseHistogram(root, histogram);
+  i32.store(group + GROUP_HISTOGRAM, 0);
   return false;
+}
+
+/** What a closing Cell adds to the numbers that run on. */
+function addToTotals({ root, compiled, windowMs }: Closing, group: number, cell: number): void {
+  if ((compiled.flags & KIND_COUNTER) !== 0) {
+    foldRates(compiled.record, group, windowMs);
+    addToTotal(group, cell + compiled.counterAt);
+  }
+  if ((compiled.flags & FLAG_SAMPLES) !== 0) addPair(group + GROUP_SAMPLES, f64.load(cell + BASIC_SUM), f64.load(cell + BASIC_SUM + 8));
+  if ((compiled.flags & KIND_HISTOGRAM) === 0) return;
+  const counted = i32.load(cell + compiled.histogramAt);
+  if (counted === 0) return;
+  if (i32.load(group + GROUP_HISTOGRAM) === 0) i32.store(group + GROUP_HISTOGRAM, openHistogram(root));
+  const running = i32.load(group + GROUP_HISTOGRAM);
+  if (running === 0 || mergeHistogram(root, running, counted) === 0) {
+    f64.store(compiled.ledger + LEDGER_DROPPED + DROPPED_MEMORY * 8, f64.load(compiled.ledger + LEDGER_DROPPED + DROPPED_MEMORY * 8) + 1);
+  }
 }
 
 function emit(closing: Closing, group: number, view: FlushView, idle: boolean): void {

@@ -8,6 +8,7 @@ import {
   LEDGER_DROPPED,
   LEDGER_GROUP_COUNT,
   LEDGER_MATCHED,
+  LEDGER_NEGATIVE,
   LEDGER_SERIES_COUNT,
   LEDGER_SUPERSEDED,
   ROOT_IGNORED,
@@ -58,11 +59,12 @@ function reasonsAt(address: number, reasons: readonly string[]): Record<string, 
 export function readRuleLedger(compiled: CompiledRule): RuleLedger {
   const { ledger, rule } = compiled;
   const superseded = f64.load(ledger + LEDGER_SUPERSEDED);
+  const negative = f64.load(ledger + LEDGER_NEGATIVE);
   return {
     rule: rule.name,
     pairsMatched: f64.load(ledger + LEDGER_MATCHED),
     pairsApplied: f64.load(ledger + LEDGER_APPLIED),
-    pairsIgnored: superseded > 0 ? { superseded } : {},
+    pairsIgnored: { ...(superseded > 0 ? { superseded } : {}), ...(negative > 0 ? { negative } : {}) },
     pairsDropped: reasonsAt(ledger + LEDGER_DROPPED, dropReasons),
     groups: i32.load(ledger + LEDGER_GROUP_COUNT),
     series: i32.load(ledger + LEDGER_SERIES_COUNT),

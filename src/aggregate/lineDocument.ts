@@ -12,7 +12,7 @@ import { run } from "../kernel/reader.js";
 import { decodeLine, type Point } from "../metric/lineDecoder.js";
 import type { Admission } from "./admission.js";
 import type { CompiledRule } from "./compile.js";
-import { applyPoint } from "./lines.js";
+import { admitPlain, applyPoint } from "./lines.js";
 
 /** A line that is not line protocol. */
 export interface LineFault {
@@ -145,6 +145,7 @@ class PieceReader {
       this.#document.newlines += lines;
       p = i32.load(root + ROOT_STOP);
       if (code === RUN_DONE) break;
+      if (admitPlain(root, this.#admission, code, lineEnd)) continue;
       const next = this.#decode(p, end, final);
       if (next < 0) break;
       p = next;

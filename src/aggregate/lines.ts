@@ -3,10 +3,15 @@ import {
   IGNORED_MEMORY,
   LEDGER_COMPLETE,
   ROOT_ARRIVAL,
+  ROOT_AT,
   ROOT_IGNORED,
   ROOT_INEXACT,
+  ROOT_KEY,
   ROOT_MATCHED,
   ROOT_RECEIVED,
+  ROOT_STOP,
+  RUN_NEW_FIELD,
+  RUN_NEW_KEY,
   SCRATCH_AT,
   SCRATCH_BYTES,
   SCRATCH_MAX,
@@ -31,6 +36,16 @@ function numberOf(root: number, value: FieldValue): number {
   const number = Number(value.value);
   if (BigInt(number) !== value.value) f64.store(root + ROOT_INEXACT, f64.load(root + ROOT_INEXACT) + 1);
   return number;
+}
+
+/** After run(): admits the new key or fields of the line it stopped at, if they are plainly spelled. False: the line must be decoded. */
+export function admitPlain(root: number, admission: Admission, code: number, end: number): boolean {
+  const at = i32.load(root + ROOT_AT);
+  if (code === RUN_NEW_KEY) {
+    const line = i32.load(root + ROOT_STOP);
+    return admission.plainKey(line, line + at);
+  }
+  return code === RUN_NEW_FIELD && admission.plainFields(i32.load(root + ROOT_KEY), at, end);
 }
 
 /** Applies one point, admitting what is new. Returns its Key, 0 when there was no memory for it. */

@@ -5,7 +5,7 @@
 //   LineNames: the labels of one line and, per rule, what `by`/`without` keeps of them; shared by all its fields
 import { xxh64Halves } from "../base/xxh64.js";
 import type { Point } from "../metric/lineDecoder.js";
-import { labelsOf, type Naming, nameOf } from "../metric/naming.js";
+import { labelsOf, type Naming, nameOf, sanitizeLabel } from "../metric/naming.js";
 import type { Series } from "../metric/series.js";
 import { decodeUtf8 } from "../metric/utf8.js";
 import type { CompiledRule } from "./compile.js";
@@ -13,6 +13,8 @@ import { outputLabelsOf } from "./grouping.js";
 import { seriesBytes } from "./sliceBytes.js";
 
 const ENTRIES_MAX = 100_000;
+/** Measurement and tags without anything that has to be unescaped, decoded or refused. */
+const PLAIN_KEY = /^[!-+\--[\]-~]+(?:,[!-+\--<>-[\]-~]+=[!-+\--<>-[\]-~]+)*$/;
 
 export interface FieldNames {
   /** "": nothing valid is left of it. */
@@ -39,6 +41,8 @@ export class NameCache {
   readonly #measurements = new Map<string, Map<string, FieldNames>>();
   /** Of series that come with their Prometheus name. */
   readonly #named = new Map<string, FieldNames>();
+  /** Tag key -> label name. */
+  readonly #labels = new Map<string, string>();
   #entries = 0;
   readonly #halves = new Uint32Array(2);
   /** Labels that lost against another one after sanitising, and texts that were not UTF-8. */
@@ -64,11 +68,50 @@ export class NameCache {
     return { measurement: measurement.text, labels, groupings: new Array<Grouping | undefined>(this.#rules) };
   }
 
-  field(line: LineNames, fieldName: Uint8Array): FieldNames {
+  /** The names of a plainly spelled line, undefined when its key is not plain (then it must be decoded). `text`: the raw key. */
+  plainLine(text: string): LineNames | undefined {
+    if (!PLAIN_KEY.test(text)) return undefined;
+    let at = text.indexOf(",");
+    if (at < 0) return { measurement: text, labels: [], groupings: new Array<Grouping | undefined>(this.#rules) };
+    const measurement = text.slice(0, at);
+    const labels: (readonly [string, string])[] = [];
+    let sorted = true;
+    let before = "";
+    while (at < text.length) {
+      const equals = text.indexOf("=", at + 1);
+      let end = text.indexOf(",", at + 1);
+      if (end < 0) end = text.length;
+      const label = this.#label(text.slice(at + 1, equals));
+      if (label === "" || label === "__name__") return undefined;
+      if (label <= before) sorted = false;
+      before = label;
+      labels.push([label, text.slice(equals + 1, end)]);
+      at = end;
+    }
+    if (!sorted && !sortUnique(labels)) return undefined;
+    return { measurement, labels, groupings: new Array<Grouping | undefined>(this.#rules) };
+  }
+
+  /** Label name of a tag key: sanitised unless names stay raw. "" when nothing is left. */
+  #label(tag: string): string {
+    if (this.#naming === "vmagent") return tag;
+    const known = this.#labels.get(tag);
+    if (known !== undefined) return known;
+    const label = sanitizeLabel(tag);
+    if (this.#labels.size < ENTRIES_MAX) this.#labels.set(tag, label);
+    return label;
+  }
+
+  /** As field(), for a name in bytes that may be anything. */
+  decodedField(line: LineNames, fieldName: Uint8Array): FieldNames {
     const field = decodeUtf8(fieldName);
     this.badUtf8 += Number(field.bad);
+    return this.field(line, field.text);
+  }
+
+  field(line: LineNames, field: string): FieldNames {
     let fields = this.#measurements.get(line.measurement);
-    const known = fields?.get(field.text);
+    const known = fields?.get(field);
     if (known !== undefined) return known;
     this.#grow();
     fields = this.#measurements.get(line.measurement);
@@ -76,8 +119,8 @@ export class NameCache {
       fields = new Map();
       this.#measurements.set(line.measurement, fields);
     }
-    const names: FieldNames = { name: nameOf(line.measurement, field.text, this.#naming), groups: [] };
-    fields.set(field.text, names);
+    const names: FieldNames = { name: nameOf(line.measurement, field, this.#naming), groups: [] };
+    fields.set(field, names);
     return names;
   }
 
@@ -126,4 +169,10 @@ export class NameCache {
   #grow(): void {
     if (++this.#entries > ENTRIES_MAX) this.clear();
   }
+}
+
+/** Sorts labels by name (ASCII). False when two have the same name. */
+function sortUnique(labels: (readonly [string, string])[]): boolean {
+  labels.sort(([a], [b]) => (a < b ? -1 : 1));
+  return labels.every(([name], i) => i === 0 || labels[i - 1]?.[0] !== name);
 }

@@ -2,7 +2,7 @@
 // An output is plain arithmetic over a WindowView; windows, locks, clocks and names belong to the engine.
 
 /** Flat-memory states the kernel keeps per Group and Window (or per Group, for counters). */
-export type StateKind = "basic" | "moments" | "counter" | "sketch";
+export type StateKind = "basic" | "moments" | "samples" | "counter" | "rate" | "sketch" | "series" | "values" | "histogram";
 
 /**
  * One Group in one closed Window, as the flush shows it. A flyweight: valid during the call only, never kept.
@@ -25,12 +25,24 @@ export interface WindowView {
   readonly deviation: number;
   /** counter: reset-aware increase within the window. */
   readonly increase: number;
+  /** counter: as increase, but a first sample never counts, not even from zero. */
+  readonly increaseKnown: number;
   /** counter: running sum of increases since the Group's start. */
   readonly total: number;
-  /** counter: sum over series of increase / (last time - last time of that series' previous window), per second. NaN: no series qualifies. */
+  /** counter: running sum of increaseKnown. */
+  readonly totalKnown: number;
+  /** samples: running sum of the samples since the Group's start. */
+  readonly samplesTotal: number;
+  /** rate: sum over series of increase / (last time - last time of that series' previous window), per second. NaN: no series qualifies. */
   readonly rateSum: number;
-  /** counter: series that contributed to rateSum. */
+  /** rate: series that contributed to rateSum. */
   readonly rateSeries: number;
+  /** series: distinct series in the window. */
+  readonly seriesCount: number;
+  /** values: distinct sample values in the window. */
+  readonly valueCount: number;
+  /** histogram: count of a vmrange bucket (index 0..487, kernel/histogram.ts) since the Group's start. */
+  rangeCount(index: number): number;
   /** sketch: the value at rank phi (0..1), within 0.54 % of it; NaN without samples. */
   quantile(phi: number): number;
 }

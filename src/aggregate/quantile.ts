@@ -61,3 +61,11 @@ function walk(side: number, from: number, step: 1 | -1, left: number): { readonl
   }
   return { left: rest };
 }
+
+/** Count in bucket `index` of a side. */
+export function countAt(side: number, index: number): number {
+  const entry = (index >> BLOCK_SHIFT) - i32.load(side + SIDE_FIRST);
+  if (entry < 0 || entry >= i32.load(side + SIDE_LENGTH)) return 0;
+  const block = i32.load(i32.load(side + SIDE_DIRECTORY) + entry * 4);
+  return block === 0 ? 0 : f64.load(block + (index & (BLOCK_BUCKETS - 1)) * 8);
+}

@@ -3,13 +3,14 @@
 //
 //   "LIMPETS1"  u32 header bytes  header (JSON)  outbox bytes  groups
 //   header: version, (term, n), range, cursors, and per rule: id, closed, complete, counters; the names; the outbox's blocks
-//   group:  rule, names, identity, alive, seen, start, total, carry, Lasts, open Cells (oldest first)
+//   group:  names, identity, alive, seen, start, totals, histogram, Lasts, open Cells (oldest first)
 //
 // Numbers are little-endian; doubles are exact. Version N reads N and N-1.
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import {
   CELL_NEWER,
-  GROUP_CARRY,
+  GROUP_HASH,
+  GROUP_HISTOGRAM,
   GROUP_IDENTITY,
   GROUP_IDENTITY_BYTES,
   GROUP_LASTS,
@@ -18,9 +19,7 @@ import {
   GROUP_OLDEST,
   GROUP_SEEN,
   GROUP_SLICE_KEY,
-  GROUP_START,
   GROUP_STATE,
-  GROUP_TOTAL,
   LAST_HASH_HIGH,
   LAST_HASH_LOW,
   LAST_NEXT,
@@ -35,7 +34,7 @@ import {
 import { heap8 } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import { type Admission, lastBytesOf } from "./admission.js";
-import { readCell, writeCell } from "./cellCodec.js";
+import { readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
 
 export const SNAPSHOT_VERSION = 1;
@@ -174,7 +173,8 @@ function ruleHeader(compiled: CompiledRule): RuleHeader {
   };
 }
 
-const GROUP_NUMBERS = [GROUP_SEEN, GROUP_START, GROUP_TOTAL, GROUP_TOTAL + 8, GROUP_CARRY, GROUP_CARRY + 8] as const;
+/** f64s of a Group from GROUP_SEEN on: seen, start, total, firsts, samples. */
+const GROUP_NUMBERS = Array.from({ length: (GROUP_HASH - GROUP_SEEN) >> 3 }, (_, i) => GROUP_SEEN + i * 8);
 
 function writeGroup(out: ByteWriter, compiled: CompiledRule, group: number): void {
   const identity = i32.load(group + GROUP_IDENTITY);
@@ -183,6 +183,7 @@ function writeGroup(out: ByteWriter, compiled: CompiledRule, group: number): voi
   out.bytes(heap8.subarray(identity, identity + identityBytes));
   out.i32(i32.load(group + GROUP_STATE));
   for (const at of GROUP_NUMBERS) out.f64(f64.load(group + at));
+  writeHistogram(out, i32.load(group + GROUP_HISTOGRAM));
   let count = 0;
   for (let last = i32.load(group + GROUP_LASTS); last !== 0; last = i32.load(last + LAST_NEXT)) count++;
   out.u32(count);
@@ -284,6 +285,8 @@ function readGroup(reader: ByteReader, reading: GroupReading): number {
     i32.store(group + GROUP_STATE, state);
     for (const [i, at] of GROUP_NUMBERS.entries()) f64.store(group + at, numbers[i] ?? 0);
   }
+  const histogram = readHistogram(reader, group === 0 ? 0 : target.root);
+  if (group !== 0) i32.store(group + GROUP_HISTOGRAM, histogram);
   const lasts = reader.u32();
   for (let i = 0; i < lasts; i++) readLast(reader, reading, group);
   const cells = reader.u32();

@@ -87,6 +87,7 @@ export function sweep(
   for (const key of dead.keys) freeKey(root, key);
   for (const [last, bytes] of dead.lasts) release(root, last, bytes);
   for (const group of dead.groups) {
+    // Retired Groups hold no histogram any more.
     release(root, i32.load(group + GROUP_IDENTITY), i32.load(group + GROUP_IDENTITY_BYTES));
     release(root, group, GROUP_BYTES);
   }

@@ -7,17 +7,29 @@ import {
   BASIC_MAX,
   BASIC_MIN,
   BASIC_SUM,
+  COUNTER_FIRSTS,
   COUNTER_INCREASE,
   COUNTER_RATE,
   COUNTER_SERIES,
+  GROUP_FIRSTS,
+  GROUP_HISTOGRAM,
+  GROUP_SAMPLES,
   GROUP_TOTAL,
+  HISTOGRAM_SIDE,
+  SET_COUNT,
 } from "../kernel/layout.js";
 import type { CompiledRule } from "./compile.js";
 import type { WindowView } from "./output.js";
-import { sketchQuantile } from "./quantile.js";
+import { countAt, sketchQuantile } from "./quantile.js";
 
 function pairAt(address: number): Pair {
   return [f64.load(address), f64.load(address + 8)];
+}
+
+/** The nearest double to the sum of two pairs. */
+function bothOf(a: number, b: number): number {
+  const plain = f64.load(a) + f64.load(b);
+  return round(add(pairAt(a), pairAt(b)), plain);
 }
 
 export class FlushView implements WindowView {
@@ -73,11 +85,24 @@ export class FlushView implements WindowView {
   }
 
   get increase(): number {
+    if (this.#cell === 0) return 0;
+    return bothOf(this.#counter() + COUNTER_INCREASE, this.#counter() + COUNTER_FIRSTS);
+  }
+
+  get increaseKnown(): number {
     return this.#cell === 0 ? 0 : f64.load(this.#counter() + COUNTER_INCREASE);
   }
 
   get total(): number {
+    return bothOf(this.#group + GROUP_TOTAL, this.#group + GROUP_FIRSTS);
+  }
+
+  get totalKnown(): number {
     return f64.load(this.#group + GROUP_TOTAL);
+  }
+
+  get samplesTotal(): number {
+    return f64.load(this.#group + GROUP_SAMPLES);
   }
 
   get rateSum(): number {
@@ -88,6 +113,19 @@ export class FlushView implements WindowView {
     return this.#cell === 0 ? 0 : f64.load(this.#counter() + COUNTER_SERIES);
   }
 
+  get seriesCount(): number {
+    return this.#setCount(this.#compiled.seriesAt);
+  }
+
+  get valueCount(): number {
+    return this.#setCount(this.#compiled.valuesAt);
+  }
+
+  rangeCount(index: number): number {
+    const histogram = i32.load(this.#group + GROUP_HISTOGRAM);
+    return histogram === 0 ? 0 : countAt(histogram + HISTOGRAM_SIDE, index);
+  }
+
   quantile(phi: number): number {
     if (this.#cell === 0) return Number.NaN;
     const sketch = i32.load(this.#cell + this.#compiled.sketchAt);
@@ -96,6 +134,11 @@ export class FlushView implements WindowView {
 
   #basic(offset: number): number {
     return this.#cell === 0 ? Number.NaN : f64.load(this.#cell + offset);
+  }
+
+  #setCount(at: number): number {
+    const set = this.#cell === 0 ? 0 : i32.load(this.#cell + at);
+    return set === 0 ? 0 : i32.load(set + SET_COUNT);
   }
 
   #counter(): number {

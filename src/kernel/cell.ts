@@ -2,6 +2,7 @@
 // the head. States follow the header in the order basic, moments, counter, sketch (offsets in the rule's record).
 import { allocate, release } from "./alloc.js";
 import { addExact, addSquare } from "./exact.js";
+import { releaseHistogram } from "./histogram.js";
 import {
   BASIC_COUNT,
   BASIC_LAST,
@@ -15,14 +16,21 @@ import {
   GROUP_LEDGER,
   GROUP_NEWEST,
   GROUP_OLDEST,
+  KIND_HISTOGRAM,
+  KIND_SERIES,
   KIND_SKETCH,
+  KIND_VALUES,
   LEDGER_CLOSED,
   LEDGER_RULE,
   RULE_CELL_BYTES,
   RULE_FLAGS,
+  RULE_HISTOGRAM_AT,
   RULE_INTERVAL,
+  RULE_SERIES_AT,
   RULE_SKETCH_AT,
+  RULE_VALUES_AT,
 } from "./layout.js";
+import { releaseSet } from "./set.js";
 import { releaseSketch } from "./sketch.js";
 
 /** cellFor's answer when there is no memory; no Cell has this address. */
@@ -77,11 +85,28 @@ export function releaseCell(root: i32, group: i32, cell: i32): void {
   if (older == 0) i32.store(group + GROUP_OLDEST, newer);
   else i32.store(older + CELL_NEWER, newer);
   const rule: i32 = i32.load(i32.load(group + GROUP_LEDGER) + LEDGER_RULE);
-  if ((i32.load(rule + RULE_FLAGS) & KIND_SKETCH) != 0) {
-    const slot: i32 = cell + i32.load(rule + RULE_SKETCH_AT);
-    if (i32.load(slot) != 0) releaseSketch(root, i32.load(slot));
-  }
+  releaseSlots(root, rule, cell);
   release(root, cell, i32.load(rule + RULE_CELL_BYTES));
+}
+
+function releaseSlots(root: i32, rule: i32, cell: i32): void {
+  const flags: i32 = i32.load(rule + RULE_FLAGS);
+  if ((flags & KIND_SKETCH) != 0) {
+    const sketch: i32 = i32.load(cell + i32.load(rule + RULE_SKETCH_AT));
+    if (sketch != 0) releaseSketch(root, sketch);
+  }
+  if ((flags & KIND_SERIES) != 0) {
+    const series: i32 = i32.load(cell + i32.load(rule + RULE_SERIES_AT));
+    if (series != 0) releaseSet(root, series);
+  }
+  if ((flags & KIND_VALUES) != 0) {
+    const values: i32 = i32.load(cell + i32.load(rule + RULE_VALUES_AT));
+    if (values != 0) releaseSet(root, values);
+  }
+  if ((flags & KIND_HISTOGRAM) != 0) {
+    const histogram: i32 = i32.load(cell + i32.load(rule + RULE_HISTOGRAM_AT));
+    if (histogram != 0) releaseHistogram(root, histogram);
+  }
 }
 
 /** Adds a sample to the basic state. `time` must not yet be in CELL_NEWEST. */

@@ -12,13 +12,16 @@
 import { findCell } from "./cell.js";
 import { addDifference, addExact, addPair } from "./exact.js";
 import {
+  COUNTER_FIRSTS,
   COUNTER_INCREASE,
   COUNTER_RATE,
   COUNTER_SERIES,
   FIRST_AUTO,
   FIRST_ZERO,
   FLAG_RATE,
+  GROUP_FIRSTS,
   GROUP_LASTS,
+  GROUP_TOTAL,
   LAST_BEFORE,
   LAST_GROUP,
   LAST_INCREASE,
@@ -28,6 +31,7 @@ import {
   LAST_WINDOW,
   LEDGER_COMPLETE,
   LEDGER_RESETS,
+  LEDGER_RULE,
   RULE_COUNTER_AT,
   RULE_FIRST,
   RULE_FLAGS,
@@ -44,8 +48,13 @@ function fromZero(rule: i32, ledger: i32, last: i32, time: f64): i32 {
   return time - f64.load(ledger + LEDGER_COMPLETE) >= memory ? 1 : 0;
 }
 
-/** Adds what the sample increases its Series by to the pair `increase`, and remembers it. The caller ruled out superseded ones. */
-export function addIncrease(rule: i32, ledger: i32, last: i32, increase: i32, time: f64, value: f64): void {
+/**
+ * Adds what the sample increases its Series by to the pair `increase`, or, when it is a first one that counts from zero, its
+ * value to the pair behind it (`increase` + 16); then remembers it. The caller ruled out superseded ones.
+ */
+export function addIncrease(ledger: i32, last: i32, increase: i32, time: f64, value: f64): void {
+  const rule: i32 = i32.load(ledger + LEDGER_RULE);
+  const firsts: i32 = increase + COUNTER_FIRSTS;
   const before: f64 = f64.load(last + LAST_VALUE);
   if (time - f64.load(last + LAST_TIME) <= f64.load(rule + RULE_MEMORY)) {
     if (value >= before) addDifference(increase, value, before);
@@ -53,7 +62,7 @@ export function addIncrease(rule: i32, ledger: i32, last: i32, increase: i32, ti
       addExact(increase, value);
       f64.store(ledger + LEDGER_RESETS, f64.load(ledger + LEDGER_RESETS) + 1.0);
     }
-  } else if (fromZero(rule, ledger, last, time) == 1) addExact(increase, value);
+  } else if (fromZero(rule, ledger, last, time) == 1) addExact(firsts, value);
   f64.store(last + LAST_TIME, time);
   f64.store(last + LAST_VALUE, value);
 }
@@ -106,7 +115,8 @@ export function foldRates(rule: i32, group: i32, window: f64): void {
   }
 }
 
-/** Adds the increase of a closing Cell to a running total. */
-export function addToTotal(total: i32, counter: i32): void {
-  addPair(total, f64.load(counter + COUNTER_INCREASE), f64.load(counter + COUNTER_INCREASE + 8));
+/** Adds the increase and the first samples of a closing Cell to the Group's totals. */
+export function addToTotal(group: i32, counter: i32): void {
+  addPair(group + GROUP_TOTAL, f64.load(counter + COUNTER_INCREASE), f64.load(counter + COUNTER_INCREASE + 8));
+  addPair(group + GROUP_FIRSTS, f64.load(counter + COUNTER_FIRSTS), f64.load(counter + COUNTER_FIRSTS + 8));
 }

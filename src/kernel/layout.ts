@@ -51,6 +51,9 @@ export const ROOT_MATCHED: i32 = 104;
 export const ROOT_IGNORED: i32 = 112;
 /** f64: samples whose integer was rounded to a double. */
 export const ROOT_INEXACT: i32 = 176;
+/** With RUN_NEW_KEY and RUN_NEW_FIELD: see there. */
+export const ROOT_AT: i32 = 184;
+export const ROOT_KEY: i32 = 188;
 /** i32 x 80: heads of the free lists. */
 export const ROOT_FREE: i32 = 256;
 /** f64 ms: greatest event time of an applied sample. */
@@ -128,7 +131,10 @@ export const RULE_INTERVAL: i32 = 32;
 /** f64 ms: start of the Window that was used last. */
 export const RULE_WINDOW: i32 = 40;
 export const RULE_MEMORY: i32 = 48;
-export const RULE_BYTES: i32 = 56;
+export const RULE_SERIES_AT: i32 = 56;
+export const RULE_VALUES_AT: i32 = 60;
+export const RULE_HISTOGRAM_AT: i32 = 64;
+export const RULE_BYTES: i32 = 72;
 
 export const KIND_BASIC: i32 = 1;
 export const KIND_MOMENTS: i32 = 2;
@@ -139,6 +145,12 @@ export const FLAG_DELTA: i32 = 32;
 /** Late increments go into the next cumulative output. */
 export const FLAG_CARRY: i32 = 64;
 export const FLAG_ARRIVAL: i32 = 128;
+/** Distinct series, distinct values, vmrange histogram. */
+export const KIND_SERIES: i32 = 256;
+export const KIND_VALUES: i32 = 512;
+export const KIND_HISTOGRAM: i32 = 1024;
+/** A running sum of samples: sum_samples_total. */
+export const FLAG_SAMPLES: i32 = 2048;
 
 export const FIRST_AUTO: i32 = 0;
 export const FIRST_ZERO: i32 = 1;
@@ -166,7 +178,9 @@ export const LEDGER_DROPPED: i32 = 72;
 export const LEDGER_CARRIED: i32 = 136;
 /** f64: counter resets seen. */
 export const LEDGER_RESETS: i32 = 144;
-export const LEDGER_BYTES: i32 = 152;
+/** f64: negative samples, which only a vmrange histogram wanted. */
+export const LEDGER_NEGATIVE: i32 = 152;
+export const LEDGER_BYTES: i32 = 160;
 
 /** Why a pair is dropped (index into LEDGER_DROPPED). */
 export const DROPPED_LATE: i32 = 0;
@@ -197,11 +211,14 @@ export const GROUP_STATE: i32 = 36;
 export const GROUP_SEEN: i32 = 40;
 /** f64 ms: start timestamp of the total. */
 export const GROUP_START: i32 = 48;
-/** f64 x 2: running total; f64 x 2: late carry. */
+/** f64 x 2 each, running since the start: increases, first samples counted from zero, sum of samples. */
 export const GROUP_TOTAL: i32 = 56;
-export const GROUP_CARRY: i32 = 72;
-export const GROUP_HASH: i32 = 88;
-export const GROUP_BYTES: i32 = 96;
+export const GROUP_FIRSTS: i32 = 72;
+export const GROUP_SAMPLES: i32 = 88;
+export const GROUP_HASH: i32 = 104;
+/** -> vmrange histogram since the start. */
+export const GROUP_HISTOGRAM: i32 = 108;
+export const GROUP_BYTES: i32 = 112;
 
 // ---- Cell: header, then the states the rule keeps ---------------------------------------------------------------------
 export const CELL_OLDER: i32 = 0;
@@ -221,13 +238,14 @@ export const BASIC_LAST: i32 = 64;
 export const BASIC_BYTES: i32 = 48;
 /** moments: sum of squares (2). */
 export const MOMENTS_BYTES: i32 = 16;
-/** counter: increase (2), rate sum (2), series in the rate. */
+/** counter: increase (2), first samples counted from zero (2), rate sum (2), series in the rate. */
 export const COUNTER_INCREASE: i32 = 0;
-export const COUNTER_RATE: i32 = 16;
-export const COUNTER_SERIES: i32 = 32;
-export const COUNTER_BYTES: i32 = 40;
-/** sketch: in the Cell only -> Sketch (8 bytes with padding). */
-export const SKETCH_SLOT_BYTES: i32 = 8;
+export const COUNTER_FIRSTS: i32 = 16;
+export const COUNTER_RATE: i32 = 32;
+export const COUNTER_SERIES: i32 = 48;
+export const COUNTER_BYTES: i32 = 56;
+/** sketch, series, values, histogram: in the Cell only -> record (8 bytes with padding). */
+export const SLOT_BYTES: i32 = 8;
 
 // ---- Sketch ----------------------------------------------------------------------------------------------------------
 /** 6 at birth; each step down halves the resolution. May be negative. */
@@ -256,6 +274,19 @@ export const BLOCK_BYTES: i32 = 128;
 /** More blocks than this (32 KiB) halve the resolution. */
 export const SKETCH_BLOCKS_MAX: i32 = 256;
 
+// ---- Set (set.ts) and Histogram (histogram.ts) ------------------------------------------------------------------------
+export const SET_SLOTS: i32 = 0;
+export const SET_MASK: i32 = 4;
+export const SET_COUNT: i32 = 8;
+/** 1: holds the pair (0, 0). */
+export const SET_ZERO: i32 = 12;
+export const SET_BYTES: i32 = 16;
+/** At SKETCH_BLOCKS its number of blocks, then one Side. */
+export const HISTOGRAM_SIDE: i32 = 8;
+export const HISTOGRAM_BYTES: i32 = 24;
+/** Buckets of a vmrange histogram, those at both ends included. */
+export const RANGE_BUCKETS: i32 = 488;
+
 // ---- Last: what a counter Group remembers of one Series ---------------------------------------------------------------
 /** i32 x 2: XXH64 of the Series' identity. */
 export const LAST_HASH_LOW: i32 = 0;
@@ -276,5 +307,9 @@ export const LAST_RATE_BYTES: i32 = 64;
 // ---- answers of run() -------------------------------------------------------------------------------------------------
 /** Everything up to `end` is consumed. */
 export const RUN_DONE: i32 = 0;
-/** The line at ROOT_STOP is not one for the fast path: unknown key or field, escapes, exponents, errors, an open quote. */
+/** The line at ROOT_STOP is not one for the fast path: escapes, odd spacing, errors, an open quote. */
 export const RUN_UNUSUAL: i32 = 1;
+/** The line at ROOT_STOP has a new key, its first ROOT_AT bytes, free of doubled backslashes and control bytes. */
+export const RUN_NEW_KEY: i32 = 2;
+/** The line at ROOT_STOP has a new field: Key ROOT_KEY, name at address ROOT_AT. */
+export const RUN_NEW_FIELD: i32 = 3;

@@ -5,7 +5,9 @@
 import { addBasic, addMoments, cellFor, NO_MEMORY } from "./cell.js";
 import { addIncrease, trackRate } from "./counter.js";
 import { addExact } from "./exact.js";
+import { addToRange, openHistogram, rangeOf } from "./histogram.js";
 import {
+  BITS,
   CELL_NEWEST,
   CELL_WINDOW,
   COUNTER_INCREASE,
@@ -18,19 +20,27 @@ import {
   FLAG_CARRY,
   FLAG_DELTA,
   FLAG_RATE,
-  GROUP_CARRY,
+  FLAG_SAMPLES,
   GROUP_LEDGER,
   GROUP_NEWEST,
+  GROUP_SAMPLES,
+  GROUP_TOTAL,
   IGNORED_STRING,
   KIND_BASIC,
   KIND_COUNTER,
+  KIND_HISTOGRAM,
   KIND_MOMENTS,
+  KIND_SERIES,
   KIND_SKETCH,
+  KIND_VALUES,
+  LAST_HASH_HIGH,
+  LAST_HASH_LOW,
   LAST_TIME,
   LEDGER_APPLIED,
   LEDGER_CARRIED,
   LEDGER_DROPPED,
   LEDGER_MATCHED,
+  LEDGER_NEGATIVE,
   LEDGER_RULE,
   LEDGER_SUPERSEDED,
   ROOT_ARRIVAL,
@@ -41,9 +51,12 @@ import {
   ROOT_RECEIVED,
   RULE_COUNTER_AT,
   RULE_FLAGS,
+  RULE_HISTOGRAM_AT,
   RULE_INTERVAL,
   RULE_MOMENTS_AT,
+  RULE_SERIES_AT,
   RULE_SKETCH_AT,
+  RULE_VALUES_AT,
   RULE_WINDOW,
   SCRATCH_AT,
   SCRATCH_BYTES,
@@ -51,6 +64,7 @@ import {
   TARGET_GROUP,
   TARGET_LAST,
 } from "./layout.js";
+import { addToSet, openSet } from "./set.js";
 import { addSketch, openSketch } from "./sketch.js";
 
 /** Kinds of scratch entries. */
@@ -114,10 +128,14 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
   if (last != 0 && time < f64.load(last + LAST_TIME)) {
     // Already contained in the increases of later samples.
     counts = 0;
-    if ((flags & (KIND_BASIC | KIND_SKETCH)) == 0) {
+    if ((flags & (KIND_BASIC | SLOT_KINDS)) == 0) {
       increment(ledger + LEDGER_SUPERSEDED);
       return;
     }
+  }
+  if (value < 0.0 && (flags & (KIND_BASIC | KIND_COUNTER | SLOT_KINDS)) == KIND_HISTOGRAM) {
+    increment(ledger + LEDGER_NEGATIVE);
+    return;
   }
   let window: f64 = f64.load(rule + RULE_WINDOW);
   const interval: f64 = f64.load(rule + RULE_INTERVAL);
@@ -134,7 +152,7 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
       return;
     }
   }
-  if ((flags & KIND_SKETCH) != 0 && addToSketch(root, cell + i32.load(rule + RULE_SKETCH_AT), value) == 0) {
+  if ((flags & SLOT_KINDS) != 0 && addToSlots(root, cell, last, value, rule) == 0) {
     increment(ledger + LEDGER_DROPPED + (DROPPED_MEMORY << 3));
     return;
   }
@@ -158,38 +176,67 @@ function addCounter(group: i32, cell: i32, last: i32, time: f64, value: f64): vo
     return;
   }
   if ((flags & FLAG_RATE) != 0) trackRate(rule, last, f64.load(cell + CELL_WINDOW), time, value);
-  addIncrease(rule, ledger, last, increase, time, value);
+  addIncrease(ledger, last, increase, time, value);
 }
 
-/** The sketch part; the sketch is made with the first value. */
-function addToSketch(root: i32, slot: i32, value: f64): i32 {
-  let sketch: i32 = i32.load(slot);
-  if (sketch == 0) {
-    sketch = openSketch(root);
-    if (sketch == 0) return 0;
-    i32.store(slot, sketch);
+/** Kinds of state that hang on a Cell as records of their own, made with the first value. */
+const SLOT_KINDS: i32 = KIND_SKETCH | KIND_SERIES | KIND_VALUES | KIND_HISTOGRAM;
+
+/** Adds to sketch, sets and histogram. Returns 0 when there is no memory; what was added before stays. */
+function addToSlots(root: i32, cell: i32, last: i32, value: f64, rule: i32): i32 {
+  const flags: i32 = i32.load(rule + RULE_FLAGS);
+  if ((flags & KIND_SKETCH) != 0) {
+    const slot: i32 = cell + i32.load(rule + RULE_SKETCH_AT);
+    if (i32.load(slot) == 0) i32.store(slot, openSketch(root));
+    if (i32.load(slot) == 0 || addSketch(root, i32.load(slot), value) == 0) return 0;
   }
-  return addSketch(root, sketch, value);
+  if ((flags & KIND_SERIES) != 0) {
+    const slot: i32 = cell + i32.load(rule + RULE_SERIES_AT);
+    if (addDistinct(root, slot, i32.load(last + LAST_HASH_LOW), i32.load(last + LAST_HASH_HIGH)) == 0) return 0;
+  }
+  if ((flags & KIND_VALUES) != 0) {
+    // 0 and -0 are one value.
+    f64.store(BITS, value + 0.0);
+    if (addDistinct(root, cell + i32.load(rule + RULE_VALUES_AT), i32.load(BITS), i32.load(BITS + 4)) == 0) return 0;
+  }
+  if ((flags & KIND_HISTOGRAM) != 0 && value >= 0.0) {
+    const slot: i32 = cell + i32.load(rule + RULE_HISTOGRAM_AT);
+    if (i32.load(slot) == 0) i32.store(slot, openHistogram(root));
+    if (i32.load(slot) == 0 || addToRange(root, i32.load(slot), rangeOf(value), 1.0) == 0) return 0;
+  }
+  return 1;
 }
 
-/** A sample whose Window is closed: its increase goes into the next total, or it is dropped. */
+function addDistinct(root: i32, slot: i32, low: i32, high: i32): i32 {
+  if (i32.load(slot) == 0) i32.store(slot, openSet(root));
+  if (i32.load(slot) == 0) return 0;
+  return addToSet(root, i32.load(slot), low, high);
+}
+
+/** A sample whose Window is closed: what is cumulative takes it into its next row, the rest of it is lost. */
 function addLate(group: i32, last: i32, time: f64, value: f64): void {
   const ledger: i32 = i32.load(group + GROUP_LEDGER);
-  const rule: i32 = i32.load(ledger + LEDGER_RULE);
-  const flags: i32 = i32.load(rule + RULE_FLAGS);
+  const flags: i32 = i32.load(i32.load(ledger + LEDGER_RULE) + RULE_FLAGS);
+  let carried: i32 = 0;
   if ((flags & FLAG_CARRY) != 0) {
-    if ((flags & FLAG_DELTA) != 0) {
-      addExact(group + GROUP_CARRY, value);
-      increment(ledger + LEDGER_APPLIED);
-      increment(ledger + LEDGER_CARRIED);
-      return;
+    if ((flags & FLAG_SAMPLES) != 0) {
+      addExact(group + GROUP_SAMPLES, value);
+      carried = 1;
     }
-    if (time >= f64.load(last + LAST_TIME)) {
-      addIncrease(rule, ledger, last, group + GROUP_CARRY, time, value);
-      increment(ledger + LEDGER_APPLIED);
-      increment(ledger + LEDGER_CARRIED);
-      return;
+    if ((flags & KIND_COUNTER) != 0) {
+      if ((flags & FLAG_DELTA) != 0) {
+        addExact(group + GROUP_TOTAL, value);
+        carried = 1;
+      } else if (time >= f64.load(last + LAST_TIME)) {
+        addIncrease(ledger, last, group + GROUP_TOTAL, time, value);
+        carried = 1;
+      }
     }
   }
-  increment(ledger + LEDGER_DROPPED + (DROPPED_LATE << 3));
+  if (carried == 0) {
+    increment(ledger + LEDGER_DROPPED + (DROPPED_LATE << 3));
+    return;
+  }
+  increment(ledger + LEDGER_APPLIED);
+  increment(ledger + LEDGER_CARRIED);
 }

@@ -7,7 +7,7 @@
 // time, so most lines cost one comparison; the others are scanned, hashed and looked up. Fields are compared with the names
 // the Key expects at that position. A line is applied only when all of it was read, so a bad line changes nothing.
 //
-// Whatever is not plain - a new key or field, tabs, several spaces, `\\` before a delimiter, escapes in strings, integers of more than
+// Whatever is new ends run() with RUN_NEW_KEY or RUN_NEW_FIELD, and the caller admits it. Whatever is not plain - tabs, several spaces, `\\` before a delimiter, escapes in strings, integers of more than
 // 15 digits, other timestamps than 19 digits, errors, an open quote - ends run() with RUN_UNUSUAL before that line, and the
 // caller takes it through the complete decoder (metric/lineDecoder.ts). It leaves the fast path, never the semantics.
 //
@@ -23,12 +23,16 @@ import {
   KEY_FIELDS,
   KEY_LENGTH,
   KEY_NEXT,
+  ROOT_AT,
   ROOT_EPOCH,
+  ROOT_KEY,
   ROOT_KEYS,
   ROOT_LINES,
   ROOT_PREVIOUS,
   ROOT_STOP,
   RUN_DONE,
+  RUN_NEW_FIELD,
+  RUN_NEW_KEY,
   RUN_UNUSUAL,
   SCRATCH_AT,
   SCRATCH_BYTES,
@@ -40,6 +44,9 @@ import {
 import { imul, unaligned } from "./leaf.js";
 import { parseNumber } from "./number.js";
 import { addLine, SCRATCH_NUMBER, SCRATCH_STRING } from "./plan.js";
+
+/** Answer of keyOf and readFields: not known yet. */
+const NEW: i32 = -2;
 
 /** Hash of `length` bytes at any address: xxh32-like mixing, four bytes a step. */
 export function hashBytes(at: i32, length: i32): i32 {
@@ -109,7 +116,7 @@ export function findKey(root: i32, p: i32, length: i32): i32 {
   }
 }
 
-/** The Key of the line at `p`: the predicted one, or by look-up. 0: unusual. */
+/** The Key of the line at `p`: the predicted one, or by look-up. 0: unusual; NEW: ROOT_AT holds the length of a new key. */
 function keyOf(root: i32, p: i32): i32 {
   const previous: i32 = i32.load(root + ROOT_PREVIOUS);
   if (previous != 0) {
@@ -119,7 +126,11 @@ function keyOf(root: i32, p: i32): i32 {
   const length: i32 = scanKey(p);
   if (length <= 0 || i32.load8_u(p) == 35) return 0;
   const key: i32 = findKey(root, p, length);
-  if (key != 0 && previous != 0) i32.store(previous + KEY_NEXT, key);
+  if (key == 0) {
+    i32.store(root + ROOT_AT, length);
+    return NEW;
+  }
+  if (previous != 0) i32.store(previous + KEY_NEXT, key);
   return key;
 }
 
@@ -165,7 +176,15 @@ function parseBoolean(q: i32): i32 {
   return 0;
 }
 
-/** Reads the fields at `q` into the scratch area. Returns their number, -1 when unusual; ROOT_STOP holds where they end. */
+/** Parses the value at `q` into VALUE (a string leaves it as it is). Returns the address behind it, 0 when unusual. */
+export function readValue(q: i32, end: i32): i32 {
+  const c: i32 = i32.load8_u(q);
+  if (c == 34) return skipString(q, end);
+  if (c > 57) return parseBoolean(q);
+  return parseNumber(q);
+}
+
+/** Reads the fields at `q` into the scratch area. Returns their number, -1 when unusual, NEW with the new name's address in ROOT_AT; ROOT_STOP holds where they end. */
 function readFields(root: i32, key: i32, from: i32, end: i32): i32 {
   const fields: i32 = i32.load(key + KEY_FIELDS);
   const fieldCount: i32 = i32.load(key + KEY_FIELD_COUNT);
@@ -177,7 +196,10 @@ function readFields(root: i32, key: i32, from: i32, end: i32): i32 {
     let field: i32 = fields + expected * FIELD_BYTES;
     if (expected >= fieldCount || equalBytes(q, i32.load(field + FIELD_NAME), i32.load(field + FIELD_NAME_LENGTH)) == 0) {
       expected = searchField(key, q);
-      if (expected < 0) return -1;
+      if (expected < 0) {
+        i32.store(root + ROOT_AT, q);
+        return NEW;
+      }
       field = fields + expected * FIELD_BYTES;
     }
     if (expected <= highest) {
@@ -188,12 +210,8 @@ function readFields(root: i32, key: i32, from: i32, end: i32): i32 {
     const entry: i32 = root + SCRATCH_AT + count * SCRATCH_BYTES;
     i32.store(entry, field);
     i32.store(entry + 4, SCRATCH_NUMBER);
-    const c: i32 = i32.load8_u(q);
-    if (c == 34) {
-      i32.store(entry + 4, SCRATCH_STRING);
-      q = skipString(q, end);
-    } else if (c > 57) q = parseBoolean(q);
-    else q = parseNumber(q);
+    if (i32.load8_u(q) == 34) i32.store(entry + 4, SCRATCH_STRING);
+    q = readValue(q, end);
     if (q == 0) return -1;
     f64.store(entry + 8, f64.load(VALUE));
     count = count + 1;
@@ -231,7 +249,7 @@ function readTime(q: i32): i32 {
   return 1;
 }
 
-/** Consumes lines from `from` to `end`. RUN_DONE, or RUN_UNUSUAL with ROOT_STOP at the start of the line to be decoded. */
+/** Consumes lines from `from` to `end`. RUN_DONE, or why not, with ROOT_STOP at the start of the line it stopped before. */
 export function run(root: i32, from: i32, end: i32): i32 {
   const epoch: i32 = i32.load(root + ROOT_EPOCH);
   let p: i32 = from;
@@ -241,8 +259,13 @@ export function run(root: i32, from: i32, end: i32): i32 {
     if (p >= end) break;
     result = RUN_UNUSUAL;
     const key: i32 = keyOf(root, p);
-    if (key == 0) break;
+    if (key == NEW) result = RUN_NEW_KEY;
+    if (key <= 0) break;
     const count: i32 = readFields(root, key, p + i32.load(key + KEY_LENGTH) + 1, end);
+    if (count == NEW) {
+      i32.store(root + ROOT_KEY, key);
+      result = RUN_NEW_FIELD;
+    }
     if (count < 0) break;
     let q: i32 = i32.load(root + ROOT_STOP);
     // A missing timestamp is the arrival time, which the caller knows.

@@ -72,7 +72,8 @@ export function releaseSketch(root: i32, sketch: i32): void {
   release(root, sketch, SKETCH_BYTES);
 }
 
-function releaseSide(root: i32, side: i32): void {
+/** Gives a side's blocks and directory back. */
+export function releaseSide(root: i32, side: i32): void {
   const directory: i32 = i32.load(side + SIDE_DIRECTORY);
   if (directory == 0) return;
   const length: i32 = i32.load(side + SIDE_LENGTH);

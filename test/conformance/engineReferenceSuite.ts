@@ -27,6 +27,7 @@ export type ReplayEngine = (
 
 const RUNS = Number(process.env["LIMPET_RUNS"] ?? 300);
 const DIFFERENCES_SHOWN = 12;
+const MS_PER_RUN_MAX = 200;
 
 interface Trial {
   readonly scenario: Scenario;
@@ -54,7 +55,9 @@ async function agrees(engine: ReplayEngine, { scenario, arrival, snapshots }: Tr
 async function check(arbitrary: fc.Arbitrary<Scenario>, engine: (scenario: Scenario) => Promise<void>): Promise<void> {
   const seed = process.env["LIMPET_SEED"];
   const property = fc.asyncProperty(arbitrary, engine);
-  await fc.assert(property, { numRuns: RUNS, ...(seed === undefined ? {} : { seed: Number(seed) }) });
+  // Shrinking ends with the limit too; a machine too slow for the runs is a failure, not fewer runs.
+  const limits = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * MS_PER_RUN_MAX, markInterruptAsFailure: true };
+  await fc.assert(property, { ...limits, ...(seed === undefined ? {} : { seed: Number(seed) }) });
 }
 
 const properties: readonly (readonly [string, fc.Arbitrary<Scenario>])[] = [
@@ -74,7 +77,7 @@ export function describeEngineReference(name: string, engine: ReplayEngine): voi
       async (_property, arbitrary) => {
         await check(arbitrary, (scenario) => agrees(engine, { scenario, arrival: scenario.reordered, snapshots: false }));
       },
-      300_000,
+      RUNS * MS_PER_RUN_MAX * 2,
     );
 
     test.each(properties)(
@@ -82,7 +85,7 @@ export function describeEngineReference(name: string, engine: ReplayEngine): voi
       async (_property, arbitrary) => {
         await check(arbitrary, (scenario) => agrees(engine, { scenario, arrival: scenario.reordered, snapshots: true }));
       },
-      300_000,
+      RUNS * MS_PER_RUN_MAX * 2,
     );
   });
 }

@@ -11,7 +11,7 @@ import { matches } from "./referenceRule.js";
 import { rulesYaml } from "./rulesYaml.js";
 
 function sample(arbitrary: fc.Arbitrary<Scenario>): Scenario[] {
-  return fc.sample(arbitrary, { numRuns: 150, seed: 1 });
+  return fc.sample(arbitrary, { numRuns: 100, seed: 1 });
 }
 
 function rowsOf(from: Scenario): ReturnType<typeof referenceRows> {
@@ -26,7 +26,7 @@ const all = { "any order": anyOrder(dyadicValue), general: anyOrder(generalValue
 describe("scenarios", () => {
   test.each(Object.entries(all))("%s: most of them -> have rows, none twice", (_name, arbitrary) => {
     const scenarios = sample(arbitrary);
-    expect(scenarios.filter((one) => rowsOf(one).length > 0).length).toBeGreaterThan(100);
+    expect(scenarios.filter((one) => rowsOf(one).length > 0).length).toBeGreaterThan(60);
     for (const one of scenarios) {
       const rows = rowsOf(one);
       expect(differences(rows, rows)).toEqual([]);
@@ -50,8 +50,8 @@ describe("scenarios", () => {
   test("counters: together -> increases, idle windows, retirements, fractions", () => {
     const scenarios = sample(counters(0.125));
     const rows = scenarios.flatMap(rowsOf);
-    expect(rows.filter((row) => row.name.endsWith("increase") && row.value > 0).length).toBeGreaterThan(100);
-    expect(rows.filter((row) => row.name.endsWith("rate_sum")).length).toBeGreaterThan(100);
+    expect(rows.filter((row) => row.name.endsWith("increase") && row.value > 0).length).toBeGreaterThan(60);
+    expect(rows.filter((row) => row.name.endsWith("rate_sum")).length).toBeGreaterThan(60);
     const falls = scenarios.filter((one) => {
       const totals = rowsOf(one).filter((row) => row.name.endsWith("total"));
       return totals.some((row, i) => {

@@ -38,7 +38,8 @@ function scenario(rules: readonly WrittenRule[], points: readonly Point[], reord
   return { rules, points, reordered, seed, toString: () => describeScenario(rules, points) };
 }
 
-function fromFirstMatch(rules: readonly WrittenRule[], points: readonly Point[]): readonly Point[] {
+/** The points from the first one that a rule matches on. */
+export function fromFirstMatch(rules: readonly WrittenRule[], points: readonly Point[]): readonly Point[] {
   const first = points.findIndex((point) => samplesOf(point).some((sample) => rules.some(({ rule }) => matches(rule, sample))));
   return first < 0 ? [] : points.slice(first);
 }

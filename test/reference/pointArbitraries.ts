@@ -79,7 +79,8 @@ interface Stream {
   readonly field: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly integral: boolean;
-  readonly startMs: number;
+  /** From the scenario's first moment. */
+  readonly start: Gap;
   readonly first: number;
   readonly steps: readonly { readonly gap: Gap; readonly change: Change }[];
 }
@@ -107,7 +108,10 @@ function stream(unit: number): fc.Arbitrary<Stream> {
     field: fc.constantFrom(...FIELDS),
     tags,
     integral: unit === 0.125 ? fc.boolean() : fc.constant(false),
-    startMs: fc.oneof(fc.nat(3000), fc.nat(130_000)),
+    start: fc.oneof(
+      fc.oneof(fc.constant(0), fc.nat(3000), fc.nat(130_000)).map((ms) => ({ kind: "short" as const, ms })),
+      fc.record({ kind: fc.constant("edge" as const), index: fc.nat(100), offset: fc.integer({ min: -1, max: 1 }) }),
+    ),
     first: fc.oneof({ weight: 9, arbitrary: fc.nat(10_000) }, { weight: 1, arbitrary: fc.integer({ min: -50, max: -1 }) }).map((k) => k * unit),
     steps: fc.array(fc.record({ gap, change: change(unit) }), { maxLength: 12 }),
   });
@@ -118,13 +122,17 @@ interface StreamSample {
   readonly value: number;
 }
 
+function lengthOf(from: Gap, edges: readonly number[]): number {
+  return from.kind === "edge" ? Math.max((edges[from.index % edges.length] ?? 0) + from.offset, 0) : from.ms;
+}
+
 function samplesOfStream(from: Stream, edges: readonly number[], allowBack: boolean): StreamSample[] {
-  let ms = from.startMs;
+  let ms = lengthOf(from.start, edges);
   let value = from.first;
   const samples = [{ ms, value }];
   for (const { gap: by, change: to } of from.steps) {
-    if (by.kind === "edge") ms += Math.max((edges[by.index % edges.length] ?? 0) + by.offset, 0);
-    else ms += by.kind === "short" ? by.ms : allowBack ? -Math.min(by.ms, ms) : 0;
+    if (by.kind !== "back") ms += lengthOf(by, edges);
+    else if (allowBack) ms -= Math.min(by.ms, ms);
     value = to.kind === "grow" ? value + to.by : to.by;
     samples.push({ ms, value });
   }

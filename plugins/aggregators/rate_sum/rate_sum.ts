@@ -3,7 +3,7 @@ import type { Output } from "#limpet/aggregate/output.js";
 
 export const output: Output = {
   name: "rate_sum",
-  kinds: ["counter"],
+  kinds: ["rate"],
   idle: "nothing",
   type: "gauge",
   check: (args) => (args.length === 0 ? undefined : "rate_sum takes no arguments"),

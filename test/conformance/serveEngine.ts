@@ -1,0 +1,49 @@
+// The engine as a process runs it, on a clock that the test moves: lines arrive about their own time, windows close by ticks, and
+// snapshots fall between any two steps - with totals running, groups idle and retired, series forgotten.
+import { Engine, type EngineAction } from "#limpet/aggregate/engine.js";
+import { readRules } from "#limpet/aggregate/ruleFile.js";
+import { restoreSnapshot, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { loadOutputs } from "#limpet/bin/loadOutputs.js";
+import { type Row, rowsOf } from "#limpet/metric/rowBlock.js";
+
+export type ServeStep =
+  | { readonly kind: "lines"; readonly nowMs: number; readonly text: string }
+  | { readonly kind: "tick"; readonly nowMs: number }
+  /** Everything goes through a snapshot into a new engine, as in a restart within one moment. */
+  | { readonly kind: "restart"; readonly nowMs: number };
+
+const MEMORY_BYTES = 2 ** 26;
+
+/** All rows, in the order they left. Throws on rules with errors and on invalid lines. */
+export async function serveRows(rulesYaml: string, steps: readonly ServeStep[]): Promise<Row[]> {
+  const outputs = await loadOutputs();
+  const { rules, problems } = readRules([{ name: "rules.yaml", text: rulesYaml }], { outputs, env: {}, naming: "telegraf" });
+  const errors = problems.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("\n"));
+  const open = (startMs: number): Engine =>
+    new Engine({ rules, outputs, naming: "telegraf", startMs, maxFutureMs: 60_000, memoryBytesMax: MEMORY_BYTES });
+  let engine = open(steps[0]?.nowMs ?? 0);
+  const rows: Row[] = [];
+  const take = (actions: readonly EngineAction[]): void => {
+    for (const action of actions) {
+      if (action.kind !== "rows") throw new Error(JSON.stringify(action));
+      rows.push(...rowsOf(action.block));
+    }
+  };
+  try {
+    for (const step of steps) {
+      if (step.kind === "lines") take(engine.feed(step.nowMs, Buffer.from(step.text)));
+      else if (step.kind === "tick") take(engine.step(step.nowMs, { kind: "tick" }));
+      else {
+        const { root, rules: compiled, admission } = engine;
+        const snapshot = takeSnapshot({ root, rules: compiled, admission, outbox: [] }, WHOLE, { term: "0.0", number: 1 });
+        engine.dispose();
+        engine = open(step.nowMs);
+        restoreSnapshot(engine, snapshot);
+      }
+    }
+  } finally {
+    engine.dispose();
+  }
+  return rows;
+}
