@@ -45,6 +45,8 @@ export interface ServerLimits {
   readonly headersMs: number;
   readonly requestMs: number;
   readonly idleMs: number;
+  /** How long the rest of a refused body is still read. */
+  readonly lingerMs: number;
   readonly connectionsMax: number;
   /** How often headersMs and requestMs are looked at. */
   readonly checkMs: number;
@@ -56,6 +58,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   headersMs: 10_000,
   requestMs: 30_000,
   idleMs: 60_000,
+  lingerMs: 2000,
   connectionsMax: 512,
   checkMs: 1000,
 };
@@ -209,14 +212,24 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
   }
   if (response.destroyed) return;
   const body = typeof answer.body === "string" ? Buffer.from(answer.body) : answer.body;
-  // The rest of a body nobody wants is read over, within requestMs: cutting the connection could cut the answer off too. But who
-  // was not told to go on with a body may send it or not: after that nothing can be read.
+  // Who was not told to go on with a body may send it or not: after that nothing can be read.
   const unasked = request.headers.expect !== undefined && !request.complete;
   const close = unasked ? { connection: "close" } : {};
-  if (!unasked) request.resume();
+  if (!unasked && !request.complete) linger(request, serving.limits.lingerMs);
   const content = answer.status === 204 ? {} : { "content-type": answer.contentType, "content-length": body.length };
   response.writeHead(answer.status, { ...content, "x-content-type-options": "nosniff", ...close, ...answer.headers });
   response.end(request.method === "HEAD" || answer.status === 204 ? undefined : body);
+}
+
+/** Reads over the rest of a body nobody wants, for a while: cutting the connection at once could cut the answer off too. */
+function linger(request: IncomingMessage, lingerMs: number): void {
+  request.resume();
+  const cut = setTimeout(() => request.socket.destroy(), lingerMs);
+  const done = (): void => {
+    clearTimeout(cut);
+  };
+  request.once("end", done);
+  request.once("close", done);
 }
 
 async function answerTo({ options, limits, budget }: Serving, request: IncomingMessage, response: ServerResponse): Promise<HttpAnswer> {
