@@ -21,9 +21,10 @@ export async function unpack(body: Buffer, encoding: string | undefined, bytesMa
   try {
     return { ok: true, bytes: await unzip(body, { maxOutputLength: bytesMax, chunkSize: CHUNK_BYTES }) };
   } catch (error) {
-    if (systemErrorCode(error) === "ERR_BUFFER_TOO_LARGE")
+    const code = systemErrorCode(error);
+    if (code === "ERR_BUFFER_TOO_LARGE")
       return { ok: false, status: 413, message: `body over ${String(bytesMax)} bytes when unpacked; send smaller batches` };
-    return { ok: false, status: 400, message: `gzip: ${error instanceof Error ? error.message : "cannot be unpacked"}` };
+    return { ok: false, status: 400, message: code === "Z_BUF_ERROR" ? "gzip: the body ends too early" : "gzip: the body is no gzip, or damaged" };
   }
 }
 
