@@ -63,15 +63,13 @@ import { heap8, heapBuffer } from "../kernel/memory.js";
 import { findKey, hashBytes, readValue } from "../kernel/reader.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import type { Point } from "../metric/lineDecoder.js";
-import { encodeLabels } from "../metric/rowWriter.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
 import { type FieldNames, type LineNames, NameCache } from "./nameCache.js";
 import { sliceStemOf, stemOf } from "./outputName.js";
 import { matchingRules, type RuleIndex } from "./ruleIndex.js";
-import { sliceBytes } from "./sliceBytes.js";
+import { identityBytes, sliceBytes } from "./sliceBytes.js";
 
-const encoder = new TextEncoder();
 /** Field name of a Key that is a whole series: no field of a line is named so. */
 const NAMED = "";
 
@@ -231,12 +229,11 @@ export class Admission {
 
   /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
   group(compiled: CompiledRule, identity: GroupIdentity, metric: string, capped: boolean): number {
-    const labels = identity.labels.map(([name, value]) => ({ name: encoder.encode(name), value: encoder.encode(value) }));
     const names = this.#namesOf(compiled, identity.stem, metric);
-    const bytes = Buffer.concat([encodeLabels(labels), encoder.encode(identity.stem)]);
     xxh64Halves(sliceBytes(sliceStemOf(compiled.rule, metric), identity.labels), this.#halves, 0);
     const sliceKey = (this.#halves[0] ?? 0) | 0;
     const hash = sliceKey ^ (this.#halves[1] ?? 0);
+    const bytes = identityBytes(identity.labels, identity.stem);
     const table = this.#root + ROOT_GROUPS;
     for (let slot = tableProbe(table, hash, -1); slot >= 0; slot = tableProbe(table, hash, slot)) {
       const group = tableAt(table, slot);

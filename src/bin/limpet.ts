@@ -2,18 +2,23 @@
 // Entry point: parse arguments, run one command. Exit 0 done, 1 failed while running, 2 bad usage or configuration.
 import { Command, CommanderError } from "commander";
 import { normalizeArgv } from "../base/argv.js";
-import { registerAggregate } from "./commands/aggregate.js";
-import { registerCheck } from "./commands/check.js";
-import { registerParse } from "./commands/parse.js";
-import { registerReplay } from "./commands/replay.js";
-import { registerUp } from "./commands/up.js";
 import { UsageError } from "./options.js";
 import { version } from "./version.js";
 
 // Telegraf logs every stderr line of a child as an error: Node's own warnings do not belong there.
 process.removeAllListeners("warning");
 
-function build(): Command {
+/** Each command's code is loaded when it is asked for: under Telegraf every start counts. */
+const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  up: async () => (await import("./commands/up.js")).registerUp,
+  aggregate: async () => (await import("./commands/aggregate.js")).registerAggregate,
+  replay: async () => (await import("./commands/replay.js")).registerReplay,
+  check: async () => (await import("./commands/check.js")).registerCheck,
+  parse: async () => (await import("./commands/parse.js")).registerParse,
+};
+
+/** The program with the command that is asked for, or with all of them (help, misspelt names). */
+async function build(wanted: string | undefined): Promise<Command> {
   const program = new Command("limpet")
     .description("Sticky-sharded metrics aggregation for Telegraf: rules in YAML, exact numbers out by Prometheus remote write.")
     .version(version, "--version", "print the version")
@@ -21,13 +26,15 @@ function build(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .enablePositionalOptions();
-  for (const register of [registerUp, registerAggregate, registerReplay, registerCheck, registerParse]) register(program);
+  const only = wanted !== undefined && Object.hasOwn(commands, wanted) ? commands[wanted] : undefined;
+  const loaders = only === undefined ? Object.values(commands) : [only];
+  for (const load of loaders) (await load())(program);
   for (const command of program.commands) command.helpOption("--help", "print help").exitOverride();
   return program;
 }
 
 async function main(): Promise<void> {
-  const program = build();
+  const program = await build(process.argv[2]);
   const names = program.commands.flatMap((command) => command.options.map((option) => option.name()));
   const argv = normalizeArgv(process.argv.slice(2), [...names, "help", "version"]);
   if (!argv.ok) throw new UsageError(argv.message);
