@@ -8,7 +8,7 @@ import { Engine } from "#limpet/aggregate/engine.js";
 import { readRules } from "#limpet/aggregate/ruleFile.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { createIngest } from "#limpet/http/ingest.js";
-import { startServer } from "#limpet/http/server.js";
+import { type RunningServer, startServer } from "#limpet/http/server.js";
 import type { Bench } from "./bench.js";
 import { linesOf, makeWorkload, stampTimes } from "./data.js";
 import { keptBySize } from "./frozenRows.js";
@@ -37,6 +37,7 @@ process.on("message", (message) => {
 
 interface Post {
   readonly engine: Engine;
+  readonly server: RunningServer;
   readonly sender: ChildProcess;
   readonly lines: number;
 }
@@ -66,15 +67,19 @@ async function open(lines: number, linesPerPost: number, gzip: boolean): Promise
     bodies.push(gzip ? gzipSync(body) : Buffer.from(body));
   }
   const sender = spawn(process.execPath, ["-e", SENDER], { stdio: ["ignore", "inherit", "inherit", "ipc"], serialization: "advanced" });
-  process.once("exit", () => sender.kill());
   const headers = gzip ? { "content-encoding": "gzip" } : {};
   sender.send({ bodies, options: { url: `${result.server.url}/api/v2/write`, headers, connections: CONNECTIONS } });
   await once(sender, "message");
-  return { engine, sender, lines };
+  return { engine, server: result.server, sender, lines };
 }
 
 function posts(linesPerPost: number, gzip: boolean): Bench {
-  const opened = keptBySize((lines) => open(lines, linesPerPost, gzip));
+  const all: Promise<Post>[] = [];
+  const opened = keptBySize((lines) => {
+    const post = open(lines, linesPerPost, gzip);
+    all.push(post);
+    return post;
+  });
   return {
     name: `http: ${String(linesPerPost)} lines per post, ${gzip ? "gzip" : "identity"}`,
     async run(scale) {
@@ -84,6 +89,13 @@ function posts(linesPerPost: number, gzip: boolean): Bench {
       await once(sender, "message");
       if (engine.ledger().linesRead - before !== lines) throw new Error("lines are missing");
       return { ops: lines, unit: "line" };
+    },
+    async close() {
+      for (const { engine, server, sender } of await Promise.all(all.splice(0))) {
+        sender.disconnect();
+        await server.close(0);
+        engine.dispose();
+      }
     },
   };
 }
