@@ -48,29 +48,6 @@ export const laterKeys: readonly string[] = [
   "fielddrop",
 ];
 
-/** Outputs of the dialect that may have no plugin yet: told apart from misspelt ones. */
-export const dialectOutputs: readonly string[] = [
-  "avg",
-  "count_samples",
-  "count_series",
-  "histogram_bucket",
-  "increase",
-  "increase_prometheus",
-  "last",
-  "max",
-  "min",
-  "quantiles",
-  "rate_avg",
-  "rate_sum",
-  "stddev",
-  "stdvar",
-  "sum_samples",
-  "sum_samples_total",
-  "total",
-  "total_prometheus",
-  "unique_samples",
-];
-
 /** Not for `defaults`: they tell rules apart. */
 export const ruleOnlyKeys: readonly string[] = ["name", "match"];
 

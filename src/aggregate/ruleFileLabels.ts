@@ -20,8 +20,18 @@ function rowLabels({ calls, outputs }: Uses): Map<string, string> {
   return used;
 }
 
+/** A group's own label and an output's of the same name would stand in one row. */
+function checkBy(fields: Fields, { by }: Uses, taken: ReadonlyMap<string, string>): void {
+  const field = fields.byKey.get("by");
+  const clash = by?.find((label) => taken.has(label));
+  if (field === undefined || clash === undefined) return;
+  refuse(fields, { at: field.value.at, path: field.path }, `the label ${clash} belongs to the output ${taken.get(clash) ?? ""}`, "take it out of by");
+}
+
 /** Sorted by name; empty without `labels`. */
 export function readLabels(fields: Fields, uses: Uses): readonly (readonly [string, string])[] {
+  const taken = rowLabels(uses);
+  checkBy(fields, uses, taken);
   const field = fields.byKey.get("labels");
   if (field === undefined) return [];
   const { value, path } = field;
@@ -29,7 +39,6 @@ export function readLabels(fields: Fields, uses: Uses): readonly (readonly [stri
     refuse(fields, { at: value.at, path }, `${describe(value)} is not a map of labels`, "write {region: eu}");
     return [];
   }
-  const taken = rowLabels(uses);
   const labels: [string, string][] = [];
   for (const { key, keyAt, value: text } of value.entries) {
     const at = `${path}.${key}`;

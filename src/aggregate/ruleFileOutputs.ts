@@ -2,7 +2,6 @@
 import type { Output } from "./output.js";
 import type { OutputCall } from "./rule.js";
 import { cureFor, describe, type Fields, refuse } from "./ruleFileFields.js";
-import { dialectOutputs } from "./ruleFileKeys.js";
 import { show } from "./ruleFileProblem.js";
 import type { Value } from "./ruleFileYaml.js";
 
@@ -32,11 +31,8 @@ function readCall(fields: Fields, { value, path }: Item, outputs: ReadonlyMap<st
   if (found === null)
     return refuse(fields, { at: value.at, path }, `${show(text)} is not an output`, 'write a name such as total, or "quantiles(0.5, 0.99)"');
   const output = outputs.get(name);
-  if (output === undefined) {
-    if (dialectOutputs.includes(name))
-      return refuse(fields, { at: value.at, path }, `the output ${name} is not supported yet by this version`, "remove it");
+  if (output === undefined)
     return refuse(fields, { at: value.at, path }, `${show(name)} is not an output`, cureFor(name, [...outputs.keys()].sort()));
-  }
   const args: number[] = [];
   for (const word of (found[2] ?? "").trim() === "" ? [] : (found[2] ?? "").split(",")) {
     const arg = word.trim();

@@ -149,6 +149,26 @@ function readInterval(fields: Fields): { text: string; ms: number } | undefined 
   return interval;
 }
 
+/** How long a silent series is remembered. Shorter than the interval, every counter would be new in every window. */
+function readMemory(fields: Fields, interval: { text: string; ms: number }, counts: boolean): number {
+  const memory = readDuration(fields, "series_memory", oneMs);
+  const field = fields.byKey.get("series_memory");
+  if (memory === undefined || field === undefined) return Math.max(interval.ms, hourMs);
+  if (counts && memory.ms < interval.ms) {
+    const message = `${show(memory.text)} is less than the interval ${show(interval.text)}: no counter would be remembered from window to window`;
+    refuse(fields, { at: field.value.at, path: field.path }, message, `use ${interval.text} or more`);
+  }
+  return memory.ms;
+}
+
+/** Deltas carry no time span of their own, which a rate would divide by. */
+function checkRates(fields: Fields, calls: readonly PlacedCall[], outputs: RuleContext["outputs"]): void {
+  for (const { name, at, path } of calls) {
+    if (outputs.get(name)?.kinds.includes("rate") !== true) continue;
+    refuse(fields, { at, path }, `${name} needs cumulative counters, and temporality is delta`, "use increase or sum_samples, or remove temporality");
+  }
+}
+
 /** The rule, or undefined when anything is wrong with it; every problem is reported in any case. */
 export function readRule(fields: Fields, context: RuleContext): PlacedRule | undefined {
   const errorsBefore = fields.problems.errorCount;
@@ -160,16 +180,20 @@ export function readRule(fields: Fields, context: RuleContext): PlacedRule | und
   const keepMetricNames = readBoolean(fields, "keep_metric_names") ?? false;
   const outputName = readTemplate(fields);
   const labels = readLabels(fields, { by, calls: calls ?? [], outputs: context.outputs });
+  const temporality = readWord(fields, "temporality", ["cumulative", "delta"]) ?? "cumulative";
+  const kinds = (calls ?? []).flatMap((call) => context.outputs.get(call.name)?.kinds ?? []);
+  const counts = temporality === "cumulative" && kinds.some((kind) => kind === "counter" || kind === "rate");
+  if (temporality === "delta") checkRates(fields, calls ?? [], context.outputs);
   const settings = {
     graceMs: readDuration(fields, "grace")?.ms ?? defaults.graceMs,
     late: readLate(fields) ?? "carry",
     time: readWord(fields, "time", ["event", "arrival"]) ?? "event",
     firstSample: readFirstSample(fields) ?? "auto",
-    seriesMemoryMs: readDuration(fields, "series_memory", oneMs)?.ms ?? hourMs,
+    seriesMemoryMs: readMemory(fields, interval ?? { text: "", ms: 0 }, counts),
     stalenessMs: readStaleness(fields, interval ?? { text: "", ms: 0 }),
     maxSeries: readCount(fields, "max_series", 1) ?? defaults.maxSeries,
     maxGroups: readCount(fields, "max_groups", 1) ?? defaults.maxGroups,
-    temporality: readWord(fields, "temporality", ["cumulative", "delta"]) ?? "cumulative",
+    temporality,
     state: readWord(fields, "state", ["active", "shadow", "off"]) ?? "active",
   } as const;
   checkOtherKeys(fields);

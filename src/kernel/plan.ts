@@ -21,6 +21,7 @@ import {
   FLAG_DELTA,
   FLAG_RATE,
   FLAG_SAMPLES,
+  GROUP_HISTOGRAM,
   GROUP_LEDGER,
   GROUP_NEWEST,
   GROUP_SAMPLES,
@@ -125,16 +126,13 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
     return;
   }
   let counts: i32 = flags & KIND_COUNTER;
-  if (last != 0 && time < f64.load(last + LAST_TIME)) {
-    // Already contained in the increases of later samples.
-    counts = 0;
-    if ((flags & (KIND_BASIC | SLOT_KINDS)) == 0) {
-      increment(ledger + LEDGER_SUPERSEDED);
-      return;
-    }
-  }
-  if (value < 0.0 && (flags & (KIND_BASIC | KIND_COUNTER | SLOT_KINDS)) == KIND_HISTOGRAM) {
-    increment(ledger + LEDGER_NEGATIVE);
+  // What the increases of later samples already contain is counted once. Deltas contain nothing but themselves.
+  if (counts != 0 && (flags & FLAG_DELTA) == 0 && time < f64.load(last + LAST_TIME)) counts = 0;
+  let takes: i32 = flags & (KIND_BASIC | SLOT_KINDS);
+  if (value < 0.0) takes = takes & ~KIND_HISTOGRAM;
+  if (counts == 0 && takes == 0) {
+    if ((flags & KIND_COUNTER) != 0) increment(ledger + LEDGER_SUPERSEDED);
+    else increment(ledger + LEDGER_NEGATIVE);
     return;
   }
   let window: f64 = f64.load(rule + RULE_WINDOW);
@@ -148,7 +146,7 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
     cell = cellFor(root, group, window);
     if (cell <= NO_MEMORY) {
       if (cell == NO_MEMORY) increment(ledger + LEDGER_DROPPED + (DROPPED_MEMORY << 3));
-      else addLate(group, last, time, value);
+      else addLate(root, target, time, value);
       return;
     }
   }
@@ -162,6 +160,7 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
     if ((flags & KIND_MOMENTS) != 0) addMoments(cell + i32.load(rule + RULE_MOMENTS_AT), value);
   }
   if (counts != 0) addCounter(group, cell, last, time, value);
+  else if ((flags & KIND_SERIES) != 0 && time > f64.load(last + LAST_TIME)) f64.store(last + LAST_TIME, time);
   if (time > f64.load(cell + CELL_NEWEST)) f64.store(cell + CELL_NEWEST, time);
 }
 
@@ -214,29 +213,40 @@ function addDistinct(root: i32, slot: i32, low: i32, high: i32): i32 {
 }
 
 /** A sample whose Window is closed: what is cumulative takes it into its next row, the rest of it is lost. */
-function addLate(group: i32, last: i32, time: f64, value: f64): void {
+function addLate(root: i32, target: i32, time: f64, value: f64): void {
+  const group: i32 = i32.load(target + TARGET_GROUP);
   const ledger: i32 = i32.load(group + GROUP_LEDGER);
   const flags: i32 = i32.load(i32.load(ledger + LEDGER_RULE) + RULE_FLAGS);
-  let carried: i32 = 0;
-  if ((flags & FLAG_CARRY) != 0) {
-    if ((flags & FLAG_SAMPLES) != 0) {
-      addExact(group + GROUP_SAMPLES, value);
-      carried = 1;
-    }
-    if ((flags & KIND_COUNTER) != 0) {
-      if ((flags & FLAG_DELTA) != 0) {
-        addExact(group + GROUP_TOTAL, value);
-        carried = 1;
-      } else if (time >= f64.load(last + LAST_TIME)) {
-        addIncrease(ledger, last, group + GROUP_TOTAL, time, value);
-        carried = 1;
-      }
-    }
-  }
-  if (carried == 0) {
+  if ((flags & FLAG_CARRY) == 0 || carry(root, target, time, value) == 0) {
     increment(ledger + LEDGER_DROPPED + (DROPPED_LATE << 3));
     return;
   }
   increment(ledger + LEDGER_APPLIED);
   increment(ledger + LEDGER_CARRIED);
+}
+
+/** Adds a late sample to what runs on in its Group. Returns 0 when nothing there wants it, or for want of memory. */
+function carry(root: i32, target: i32, time: f64, value: f64): i32 {
+  const group: i32 = i32.load(target + TARGET_GROUP);
+  const last: i32 = i32.load(target + TARGET_LAST);
+  const ledger: i32 = i32.load(group + GROUP_LEDGER);
+  const flags: i32 = i32.load(i32.load(ledger + LEDGER_RULE) + RULE_FLAGS);
+  let carried: i32 = 0;
+  if ((flags & FLAG_SAMPLES) != 0) {
+    addExact(group + GROUP_SAMPLES, value);
+    carried = 1;
+  }
+  if ((flags & KIND_HISTOGRAM) != 0 && value >= 0.0 && addRunning(root, group, value) == 1) carried = 1;
+  if ((flags & KIND_COUNTER) == 0) return carried;
+  if ((flags & FLAG_DELTA) != 0) addExact(group + GROUP_TOTAL, value);
+  else if (time >= f64.load(last + LAST_TIME)) addIncrease(ledger, last, group + GROUP_TOTAL, time, value);
+  else return carried;
+  return 1;
+}
+
+/** Counts a value in the Group's running histogram. Returns 1, or 0 without memory. */
+function addRunning(root: i32, group: i32, value: f64): i32 {
+  if (i32.load(group + GROUP_HISTOGRAM) == 0) i32.store(group + GROUP_HISTOGRAM, openHistogram(root));
+  const histogram: i32 = i32.load(group + GROUP_HISTOGRAM);
+  return histogram == 0 ? 0 : addToRange(root, histogram, rangeOf(value), 1.0);
 }

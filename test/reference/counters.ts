@@ -23,6 +23,8 @@ export interface SeriesRate {
 
 export interface CounterWindow {
   readonly increments: Rational[];
+  /** Those of them that have a sample before them: all but counted first samples. */
+  readonly known: Rational[];
   readonly rates: Map<string, SeriesRate>;
 }
 
@@ -67,6 +69,7 @@ export function applyCounter(
   if (outcome.kind === "superseded") return false;
   const window = target.window();
   window.increments.push(outcome.increment);
+  if (outcome.kind === "continues") window.known.push(outcome.increment);
   if (rule.temporality === "delta") return true;
   const rate = window.rates.get(sample.series);
   if (outcome.kind === "starts" || last === undefined) {

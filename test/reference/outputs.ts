@@ -4,24 +4,32 @@ import type { OutputCall } from "#limpet/aggregate/rule.js";
 import type { CounterWindow, SeriesRate } from "./counters.js";
 import { type Expected, estimated, exactly, rootOf, rounded, slackOf } from "./expectedRow.js";
 import { divide, fromDouble, fromInteger, multiply, type Rational, subtract, sum, toDouble } from "./rational.js";
+import { vmrangeOf } from "./vmrange.js";
 
 export interface TimedValue {
   readonly timeMs: number;
   readonly value: number;
+  readonly series: string;
 }
 
-/** Everything that happened to a group in a window, and its running total. */
+/** What runs on in a group since it became active. */
+export interface Running {
+  readonly increments: Rational[];
+  readonly known: Rational[];
+  readonly values: number[];
+}
+
+/** Everything that happened to a group in a window, and what runs on, this window included. */
 export interface ReferenceWindow extends CounterWindow {
   readonly values: readonly TimedValue[];
-  /** Sum of the increments since the group became active, this window's included. */
-  readonly total: Expected;
+  readonly running: Running;
 }
 
 export interface OutputValue extends Expected {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export const COUNTER_OUTPUTS: readonly string[] = ["increase", "total", "rate_sum"];
+export const COUNTER_OUTPUTS: readonly string[] = ["increase", "increase_prometheus", "total", "total_prometheus", "rate_sum", "rate_avg"];
 
 function plain(expected: Expected): OutputValue[] {
   return [{ ...expected, labels: {} }];
@@ -53,9 +61,26 @@ function rateOf(rate: SeriesRate): Rational {
   return fromDouble(toDouble(rate.increase) / ((rate.lastMs - rate.previousMs) / 1000));
 }
 
+function ratesOf(window: ReferenceWindow): Rational[] {
+  return [...window.rates.values()].filter((rate) => rate.lastMs > rate.previousMs).map(rateOf);
+}
+
 function rateSum(window: ReferenceWindow): OutputValue[] {
-  const rates = [...window.rates.values()].filter((rate) => rate.lastMs > rate.previousMs).map(rateOf);
+  const rates = ratesOf(window);
   return rates.length === 0 ? [] : plain(sumOf(rates));
+}
+
+/** The rounded sum divided by the count, rounded again: two roundings. */
+function rateAvg(window: ReferenceWindow): OutputValue[] {
+  const rates = ratesOf(window);
+  if (rates.length === 0) return [];
+  return plain({ value: toDouble(sum(rates)) / rates.length, tolerance: { kind: "value", ulps: 2, slack: slackOf(rates) } });
+}
+
+function histogram(values: readonly number[]): OutputValue[] {
+  const counts = new Map<string, number>();
+  for (const value of values) if (value >= 0) counts.set(vmrangeOf(value), (counts.get(vmrangeOf(value)) ?? 0) + 1);
+  return [...counts].map(([vmrange, count]) => ({ ...exactly(count), labels: { vmrange } }));
 }
 
 function quantiles(window: ReferenceWindow, ranks: readonly number[]): OutputValue[] {
@@ -72,6 +97,11 @@ function fromSamples(output: OutputCall, window: ReferenceWindow): OutputValue[]
   switch (output.name) {
     case "count_samples":
       return plain(exactly(values.length));
+    case "count_series":
+      return plain(exactly(new Set(window.values.map(({ series }) => series)).size));
+    case "unique_samples":
+      // A Set knows no -0.
+      return plain(exactly(new Set(plainValues).size));
     case "min":
       return plain(exactly(Math.min(...plainValues)));
     case "max":
@@ -100,10 +130,20 @@ export function valuesOf(output: OutputCall, window: ReferenceWindow): OutputVal
   switch (output.name) {
     case "increase":
       return plain(sumOf(window.increments));
+    case "increase_prometheus":
+      return plain(sumOf(window.known));
     case "total":
-      return plain(window.total);
+      return plain(sumOf(window.running.increments));
+    case "total_prometheus":
+      return plain(sumOf(window.running.known));
+    case "sum_samples_total":
+      return plain(sumOf(window.running.values.map(fromDouble)));
+    case "histogram_bucket":
+      return histogram(window.running.values);
     case "rate_sum":
       return rateSum(window);
+    case "rate_avg":
+      return rateAvg(window);
     case "sum_samples":
       return plain(sumOf(exactValues(window)));
     default:

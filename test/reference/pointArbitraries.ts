@@ -15,10 +15,11 @@ const tags: fc.Arbitrary<Record<string, string>> = fc
 
 const float = (value: number): FieldValue => ({ kind: "float", value });
 
-/** k/8 with |k| < 2^30, small integers, booleans: sums of squares of thousands of them are exact in 106 bits. */
+/** k/8 with |k| < 2^30, small integers, -0 and powers of ten, booleans: sums of squares of thousands of them are exact in 106 bits. */
 export const dyadicValue: fc.Arbitrary<FieldValue> = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: -(2 ** 30) + 1, max: 2 ** 30 - 1 }).map((k) => float(k / 8)) },
   { weight: 2, arbitrary: fc.integer({ min: -5, max: 5 }).map(float) },
+  { weight: 1, arbitrary: fc.constantFrom(-0, 1, 10, 1000).map(float) },
   { weight: 2, arbitrary: fc.integer({ min: -1000, max: 1000 }).map((k): FieldValue => ({ kind: "int", value: BigInt(k) })) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 1000 }).map((k): FieldValue => ({ kind: "uint", value: BigInt(k) })) },
   { weight: 1, arbitrary: fc.boolean().map((value): FieldValue => ({ kind: "bool", value })) },
@@ -33,6 +34,7 @@ export const generalValue: fc.Arbitrary<FieldValue> = fc.oneof(
       .map(([mantissa, exponent]) => float(Number(mantissa) * 2 ** exponent)),
   },
   { weight: 2, arbitrary: fc.integer({ min: -1000, max: 1000 }).map((k) => float(k / 10)) },
+  { weight: 1, arbitrary: fc.constantFrom(1e-9, 1e-8, 1e-4, 0.001, 0.1, 1e17, 1e18).map(float) },
   { weight: 1, arbitrary: fc.bigInt({ min: -INT_MAX - 1n, max: INT_MAX }).map((value): FieldValue => ({ kind: "int", value })) },
   { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: UINT_MAX }).map((value): FieldValue => ({ kind: "uint", value })) },
   { weight: 2, arbitrary: dyadicValue },

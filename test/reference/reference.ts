@@ -12,12 +12,11 @@
 import { applyCounter, type Completeness, type LastValues } from "./counters.js";
 import type { ExpectedRow } from "./expectedRow.js";
 import { identity, samplesOf } from "./naming.js";
-import { COUNTER_OUTPUTS, type ReferenceWindow, sumOf, type TimedValue, valuesOf } from "./outputs.js";
+import { COUNTER_OUTPUTS, type ReferenceWindow, type Running, type TimedValue, valuesOf } from "./outputs.js";
 import type { Point, Sample } from "./point.js";
-import type { Rational } from "./rational.js";
 import { matches, outputLabelsOf, outputNameOf, type ReferenceRule } from "./referenceRule.js";
 
-type OpenWindow = Omit<ReferenceWindow, "total" | "values"> & { readonly values: TimedValue[] };
+type OpenWindow = Omit<ReferenceWindow, "running" | "values"> & { readonly values: TimedValue[] };
 
 interface Group {
   /** A metric that belongs to it: names of all its outputs follow from it. */
@@ -30,10 +29,14 @@ interface Group {
   readonly times: number[];
 }
 
+function emptyWindow(): OpenWindow {
+  return { values: [], increments: [], known: [], rates: new Map() };
+}
+
 function windowAt(group: Group, start: number): OpenWindow {
   let window = group.windows.get(start);
   if (window === undefined) {
-    window = { values: [], increments: [], rates: new Map() };
+    window = emptyWindow();
     group.windows.set(start, window);
   }
   return window;
@@ -57,8 +60,9 @@ function applySample(rule: ReferenceRule, group: Group, sample: Sample, complete
   if (rule.outputs.some(({ name }) => isCounter(name))) {
     applied = applyCounter(rule, group.lasts, { window: () => windowAt(group, start), complete }, sample);
   }
-  if (rule.outputs.some(({ name }) => !isCounter(name))) {
-    windowAt(group, start).values.push({ timeMs: sample.timeMs, value: sample.value });
+  // No bucket holds a negative value.
+  if (rule.outputs.some(({ name }) => !isCounter(name) && (name !== "histogram_bucket" || sample.value >= 0))) {
+    windowAt(group, start).values.push({ timeMs: sample.timeMs, value: sample.value, series: sample.series });
     applied = true;
   }
   if (applied) group.times.push(sample.timeMs);
@@ -80,25 +84,22 @@ function rowsOfGroup(rule: ReferenceRule, group: Group, lastStart: number): Expe
   const rows: ExpectedRow[] = [];
   const times = [...group.times].sort((a, b) => a - b);
   const starts = [...group.windows.keys()].sort((a, b) => a - b);
-  let running: Rational[] = [];
-  let total = sumOf(running);
+  let running: Running = { increments: [], known: [], values: [] };
   for (let start = starts[0] ?? Number.POSITIVE_INFINITY; start <= lastStart; start += rule.intervalMs) {
     const end = start + rule.intervalMs;
     const latest = times.findLast((time) => time < end);
     if (latest === undefined || end - latest > rule.stalenessMs) {
-      running = [];
-      total = sumOf(running);
+      running = { increments: [], known: [], values: [] };
       const next = starts.find((later) => later > start);
       if (next === undefined) break;
       start = next - rule.intervalMs;
       continue;
     }
-    const window = group.windows.get(start) ?? { values: [], increments: [], rates: new Map() };
-    if (window.increments.length > 0) {
-      running = [...running, ...window.increments];
-      total = sumOf(running);
-    }
-    rows.push(...rowsOfWindow(rule, group, { ...window, total }, end));
+    const window = group.windows.get(start) ?? emptyWindow();
+    running.increments.push(...window.increments);
+    running.known.push(...window.known);
+    running.values.push(...window.values.map(({ value }) => value));
+    rows.push(...rowsOfWindow(rule, group, { ...window, running }, end));
   }
   return rows;
 }

@@ -59,15 +59,27 @@ const grouping: fc.Arbitrary<Pick<ReferenceRule, "by" | "without">> = fc.oneof(
 
 const quantiles = fc.subarray([0, 0.25, 0.5, 0.9, 0.99, 1], { minLength: 1 }).map((args) => ({ name: "quantiles", args }));
 
+const SAMPLE_OUTPUTS = [
+  "sum_samples",
+  "sum_samples_total",
+  "count_samples",
+  "count_series",
+  "unique_samples",
+  "histogram_bucket",
+  "min",
+  "max",
+  "avg",
+  "last",
+  "stddev",
+  "stdvar",
+] as const;
+
 const sampleOutputs: fc.Arbitrary<Outputs> = fc
-  .tuple(
-    fc.subarray(["sum_samples", "count_samples", "min", "max", "avg", "last", "stddev", "stdvar"], { minLength: 1 }),
-    fc.option(quantiles, { nil: undefined }),
-  )
+  .tuple(fc.subarray([...SAMPLE_OUTPUTS], { minLength: 1 }), fc.option(quantiles, { nil: undefined }))
   .map(([names, ranks]) => [...names.map((name) => ({ name, args: [] })), ...(ranks === undefined ? [] : [ranks])]);
 
 const counterOutputs: fc.Arbitrary<Outputs> = fc
-  .subarray(["increase", "total", "rate_sum"], { minLength: 1 })
+  .subarray(["increase", "increase_prometheus", "total", "total_prometheus", "rate_sum", "rate_avg"], { minLength: 1 })
   .map((names) => names.map((name) => ({ name, args: [] })));
 
 const memory = fc.constantFrom(60_000, 90_000, 3_600_000);
@@ -116,7 +128,7 @@ type Shape = typeof shape extends fc.Arbitrary<infer T> ? T : never;
 
 function ruleOf(from: Shape, allOutputs: Outputs): ReferenceRule {
   const [interval, intervalMs] = from.interval;
-  const kept = from.temporality === "delta" ? allOutputs.filter(({ name }) => name !== "rate_sum") : allOutputs;
+  const kept = from.temporality === "delta" ? allOutputs.filter(({ name }) => !name.startsWith("rate_")) : allOutputs;
   const outputs = kept.length > 0 ? kept : [{ name: "increase", args: [] }];
   return {
     match: from.match,
@@ -124,7 +136,7 @@ function ruleOf(from: Shape, allOutputs: Outputs): ReferenceRule {
     intervalMs,
     ...from.grouping,
     outputs,
-    keepMetricNames: from.keep && outputs.length === 1 && outputs[0]?.name !== "quantiles",
+    keepMetricNames: from.keep && outputs.length === 1 && !["quantiles", "histogram_bucket"].includes(outputs[0]?.name ?? ""),
     outputName: undefined,
     labels: [],
     firstSample: from.firstSample,

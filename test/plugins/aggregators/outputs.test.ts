@@ -4,6 +4,10 @@ import { parse } from "yaml";
 import type { Output, WindowView } from "#limpet/aggregate/output.js";
 import { readRules } from "#limpet/aggregate/ruleFile.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
+import { replayRows } from "#limpet/bin/replayRows.js";
+import type { Row } from "#limpet/metric/rowBlock.js";
+import { differences } from "../../reference/compareRows.js";
+import { type ExpectedRow, estimated, exactly } from "../../reference/expectedRow.js";
 
 const folder = new URL("../../../plugins/aggregators/", import.meta.url);
 const outputs = await loadOutputs();
@@ -25,9 +29,15 @@ const busy: WindowView = {
   deviation: 2.5,
   variance: 6.25,
   increase: 11,
+  increaseKnown: 10,
   total: 12,
+  totalKnown: 7,
+  samplesTotal: 31,
   rateSum: 13,
   rateSeries: 2,
+  seriesCount: 5,
+  valueCount: 14,
+  rangeCount: (index) => 1000 + index,
   quantile: (phi) => 100 + phi,
 };
 /** A living group in a window without samples. */
@@ -42,10 +52,16 @@ const idle: WindowView = {
   variance: Number.NaN,
   deviation: Number.NaN,
   increase: 0,
+  increaseKnown: 0,
   rateSum: Number.NaN,
   rateSeries: 0,
+  seriesCount: 0,
+  valueCount: 0,
   quantile: () => Number.NaN,
 };
+
+const exactRow = (row: Row): ExpectedRow => ({ ...row, ...exactly(row.value) });
+const nearly = (row: Row): ExpectedRow => ({ ...row, ...estimated(row.value) });
 
 describe("outputs: what each reads", () => {
   test.each([
@@ -59,7 +75,13 @@ describe("outputs: what each reads", () => {
     ["stdvar", 6.25, Number.NaN, ["basic", "moments"], "nothing", "gauge"],
     ["total", 12, 12, ["counter"], "repeat", "counter"],
     ["increase", 11, 0, ["counter"], "zero", "gauge"],
-    ["rate_sum", 13, Number.NaN, ["counter"], "nothing", "gauge"],
+    ["rate_sum", 13, Number.NaN, ["rate"], "nothing", "gauge"],
+    ["rate_avg", 6.5, Number.NaN, ["rate"], "nothing", "gauge"],
+    ["increase_prometheus", 10, 0, ["counter"], "zero", "gauge"],
+    ["total_prometheus", 7, 7, ["counter"], "repeat", "counter"],
+    ["sum_samples_total", 31, 31, ["samples"], "repeat", "counter"],
+    ["count_series", 5, Number.NaN, ["series"], "nothing", "gauge"],
+    ["unique_samples", 14, Number.NaN, ["values"], "nothing", "gauge"],
   ] as const)("output: %s -> %d, and %d in an idle window", (...row) => {
     const [name, value, idleValue, kinds, idleMode, type] = row;
     const plugin = output(name);
@@ -83,6 +105,28 @@ describe("outputs: what each reads", () => {
     expect([plugin.kinds, plugin.idle, plugin.type]).toEqual([["sketch"], "nothing", "gauge"]);
   });
 
+  test("output: histogram_bucket -> a row per non-empty bucket, ranges as VictoriaMetrics writes them", () => {
+    const plugin = output("histogram_bucket");
+    const rows = plugin.rows([]);
+    const range = (index: number): string | undefined => rows[index]?.labels[0]?.[1];
+    expect(rows.map((row) => row.labels[0]?.[0])).toEqual(Array.from({ length: 488 }, () => "vmrange"));
+    expect([0, 1, 2, 18, 19, 162, 163, 164, 486, 487].map(range)).toEqual([
+      "0...1.000e-09",
+      "1.000e-09...1.136e-09",
+      "1.136e-09...1.292e-09",
+      "8.799e-09...1.000e-08",
+      "1.000e-08...1.136e-08",
+      "8.799e-01...1.000e+00",
+      "1.000e+00...1.136e+00",
+      "1.136e+00...1.292e+00",
+      "8.799e+17...1.000e+18",
+      "1.000e+18...+Inf",
+    ]);
+    expect([rows[7]?.read(busy), rows[7]?.read({ ...busy, rangeCount: () => 0 })]).toEqual([1007, Number.NaN]);
+    expect([plugin.kinds, plugin.idle, plugin.type]).toEqual([["histogram"], "repeat", "counter"]);
+    expect([plugin.check([]), plugin.check([1])]).toEqual([undefined, "histogram_bucket takes no arguments"]);
+  });
+
   test.each([
     [[0, 1], undefined],
     [[], "quantiles needs arguments from 0 to 1, e.g. quantiles(0.5, 0.99)"],
@@ -96,7 +140,7 @@ describe("outputs: what each reads", () => {
 });
 
 describe("outputs: folders", () => {
-  test("outputs: every folder -> an output of its name, README, testcases that fit their rules", () => {
+  test("outputs: every folder -> an output of its name, README, testcases that hold", async () => {
     const names = readdirSync(folder).sort();
     expect([...outputs.keys()]).toEqual(names);
     for (const name of names) {
@@ -108,10 +152,11 @@ describe("outputs: folders", () => {
       // The shape is CONTRACT's; a wrong one fails the expectations below.
       const cases = parse(readFileSync(new URL(`${name}/testcases/cases.yaml`, folder), "utf8")) as {
         rules: string;
-        tests: { name: string; input: string; expect: { name: string; labels: object; timestamp: number; value: number }[] }[];
+        tests: { name: string; input: string; expect: Row[] }[];
       };
       expect(cases.rules).toBe("rules.yaml");
       for (const { input, expect: rows } of cases.tests) {
+        expect(differences(rows.map(name === "quantiles" ? nearly : exactRow), await replayRows(text, [Buffer.from(input)]))).toEqual([]);
         expect(input.trim().split("\n").length).toBeGreaterThan(1);
         for (const row of rows) expect([row.name.endsWith(`_${name}`), row.timestamp % 10_000, typeof row.value]).toEqual([true, 0, "number"]);
       }
