@@ -5,7 +5,7 @@
 //   at ─▶ piece ─▶ piece ─▶ ... ─▶ at === bytes.length: done
 //
 // Lines with nanoseconds take the hot loop like those of the stream. Another precision, or a tag that all lines get, takes
-// every line through the decoder, about ten times slower (bench: http).
+// every line through the decoder, about ten times slower (bench: ingest).
 import { BODY_AT, BODY_BYTES, COMPOSED_AT, INPUT_SLACK, ROOT_LINES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import { run } from "../kernel/reader.js";

@@ -6,7 +6,7 @@ import { systemErrorCode } from "../base/systemError.js";
 
 const unzip = promisify(gunzip);
 const CHUNK_BYTES = 65_536;
-/** Up to here a body is unpacked at once: zlib's threads cost three times its work (bench: http). At most some 30 ms. */
+/** Up to here a body is unpacked at once: zlib's threads cost three times its work (bench: ingest). At most some 30 ms. */
 const AT_ONCE_BYTES_MAX = 131_072;
 
 export type Unpacked =

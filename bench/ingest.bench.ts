@@ -81,7 +81,7 @@ function posts(linesPerPost: number, gzip: boolean): Bench {
     return post;
   });
   return {
-    name: `http: ${String(linesPerPost)} lines per post, ${gzip ? "gzip" : "identity"}`,
+    name: `ingest: ${String(linesPerPost)} lines per post, ${gzip ? "gzip" : "identity"}`,
     async run(scale) {
       const { engine, sender, lines } = await opened(Math.ceil(100_000 * scale));
       const before = engine.ledger().linesRead;
