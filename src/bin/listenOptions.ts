@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { Command } from "commander";
+import { systemErrorCode } from "../base/systemError.js";
 import { readTokenFile, type Tokens } from "../http/auth.js";
 import { option, UsageError } from "./options.js";
 
@@ -59,6 +60,6 @@ function fileOf(flag: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new UsageError(`${flag} ${path}: ${error instanceof Error ? error.message : "cannot be read"}`);
+    throw new UsageError(`${flag} ${path}: cannot be read (${systemErrorCode(error) ?? "unknown error"})`);
   }
 }

@@ -7,6 +7,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
+import { systemErrorCode } from "../base/systemError.js";
 
 export type TokensResult = { readonly ok: true; readonly tokens: Tokens } | { readonly ok: false; readonly message: string };
 
@@ -16,7 +17,7 @@ export function readTokenFile(path: string): TokensResult {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    return { ok: false, message: `${path}: ${error instanceof Error ? error.message : "cannot be read"}` };
+    return { ok: false, message: `${path}: cannot be read (${systemErrorCode(error) ?? "unknown error"})` };
   }
   const tokens = text
     .split("\n")
