@@ -55,6 +55,7 @@ import {
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_SERIES,
+  SCRATCH_MAX,
   TARGET_BYTES,
   TARGET_GROUP,
   TARGET_LAST,
@@ -121,7 +122,10 @@ export class Admission {
   key(from: number, to: number): number {
     const length = to - from;
     const known = findKey(this.#root, from, length);
-    if (known !== 0) return known;
+    if (known !== 0) {
+      i32.store(known + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
+      return known;
+    }
     const key = allocate(this.#root, KEY_BYTES + length + 4);
     if (key === 0) return 0;
     const hash = hashBytes(from, length);
@@ -157,9 +161,11 @@ export class Admission {
     let added = false;
     for (;;) {
       const nameEnd = plainNameEnd(q);
-      if (nameEnd === 0) return added;
+      const count = i32.load(key + KEY_FIELD_COUNT);
+      // Each name is looked for among all before it: a line of very many is the decoder's, which knows that they are unique.
+      if (nameEnd === 0 || count >= SCRATCH_MAX) return added;
       const name = heapBuffer.toString("latin1", q, nameEnd);
-      if (this.#find(key, name) === 0) {
+      if (this.#find(key, name, count, count) === 0) {
         if (!this.#addField(key, name, this.#cache.field(this.#line.names, name))) return added;
         added = true;
       }
@@ -172,11 +178,14 @@ export class Admission {
   /** Admits the fields of a decoded point that its Key does not have yet. Addresses of Fields move when one is added. */
   fields(key: number, point: Point): void {
     let names: LineNames | undefined;
-    for (const { key: name } of point.fields) {
-      if (this.field(key, name) !== 0) continue;
+    // Names are unique within a point: only the fields that stood here before can be the same.
+    const before = i32.load(key + KEY_FIELD_COUNT);
+    for (const [i, { key: name }] of point.fields.entries()) {
+      const text = decodeLatin1(name);
+      if (this.#find(key, text, Math.min(i, before), before) !== 0) continue;
       names ??= this.#cache.line(point);
       this.#line = { key, names };
-      this.#addField(key, decodeLatin1(name), this.#cache.decodedField(names, name));
+      this.#addField(key, text, this.#cache.decodedField(names, name));
     }
   }
 
@@ -190,17 +199,22 @@ export class Admission {
     return i32.load(key + KEY_FIELD_COUNT) === 0 ? 0 : i32.load(key + KEY_FIELDS);
   }
 
-  /** The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory). */
-  field(key: number, name: Uint8Array): number {
-    return this.#find(key, decodeLatin1(name));
+  /**
+   * The Field of a Key by its unescaped name; 0 when it was not admitted (yet, or for want of memory).
+   * @param expected where it probably stands: its place in the line
+   */
+  field(key: number, name: Uint8Array, expected: number): number {
+    return this.#find(key, decodeLatin1(name), expected, i32.load(key + KEY_FIELD_COUNT));
   }
 
-  /** As field(), by the name's bytes as latin1. */
-  #find(key: number, name: string): number {
+  /** As field(), by the name's bytes as latin1 and among the first `count` fields. */
+  #find(key: number, name: string, expected: number, count: number): number {
     const interned = this.#fieldNames.get(name);
     if (interned === undefined) return 0;
     const fields = i32.load(key + KEY_FIELDS);
-    const end = fields + i32.load(key + KEY_FIELD_COUNT) * FIELD_BYTES;
+    const guess = fields + expected * FIELD_BYTES;
+    if (expected < count && i32.load(guess + FIELD_NAME) === interned) return guess;
+    const end = fields + count * FIELD_BYTES;
     for (let field = fields; field < end; field += FIELD_BYTES) if (i32.load(field + FIELD_NAME) === interned) return field;
     return 0;
   }
@@ -214,10 +228,11 @@ export class Admission {
   /** Adds a Field to the Key of #line. `name`: its bytes as latin1. False without memory. */
   #addField(key: number, name: string, field: FieldNames): boolean {
     const interned = this.#fieldName(name);
-    const targets = interned === 0 ? undefined : this.#targets(this.#line.names, field);
     const count = i32.load(key + KEY_FIELD_COUNT);
-    const room = targets === undefined ? 0 : this.#roomForField(key, count);
-    if (room === 0 || targets === undefined) return false;
+    // Targets come last: they are counted as series, and nothing would give them back.
+    const room = interned === 0 ? 0 : this.#roomForField(key, count);
+    const targets = room === 0 ? undefined : this.#targets(this.#line.names, field);
+    if (targets === undefined) return false;
     i32.store(room + FIELD_NAME, interned);
     i32.store(room + FIELD_NAME_LENGTH, i32.load(interned - 8));
     i32.store(room + FIELD_TARGETS, targets.at);

@@ -37,8 +37,8 @@ import {
 import { addToSet, openSet } from "../kernel/set.js";
 import { bucketAt, openSketch } from "../kernel/sketch.js";
 import type { CompiledRule } from "./compile.js";
+import { SnapshotError } from "./snapshotError.js";
 
-const NO_ROOM = "no memory to restore the snapshot; raise --memory-max";
 const KINDS = KIND_BASIC | KIND_MOMENTS | KIND_COUNTER | KIND_SKETCH | KIND_SERIES | KIND_VALUES | KIND_HISTOGRAM;
 
 /** Flat states in the order of a Cell: kind, bytes, and where a rule keeps it (0: it does not). */
@@ -87,11 +87,11 @@ function writeSet(out: ByteWriter, set: number): void {
 function readSet(reader: ByteReader, root: number): number {
   const count = reader.u32();
   const set = root === 0 || count === 0 ? 0 : openSet(root);
-  if (root !== 0 && count !== 0 && set === 0) throw new Error(NO_ROOM);
+  if (root !== 0 && count !== 0 && set === 0) throw noRoom();
   for (let i = 0; i < count; i++) {
     const low = reader.i32();
     const high = reader.i32();
-    if (set !== 0 && addToSet(root, set, low, high) === 0) throw new Error(NO_ROOM);
+    if (set !== 0 && addToSet(root, set, low, high) === 0) throw noRoom();
   }
   return set;
 }
@@ -106,7 +106,7 @@ export function writeHistogram(out: ByteWriter, histogram: number): void {
 export function readHistogram(reader: ByteReader, root: number): number {
   if (reader.u32() === 0) return 0;
   const histogram = root === 0 ? 0 : openHistogram(root);
-  if (root !== 0 && histogram === 0) throw new Error(NO_ROOM);
+  if (root !== 0 && histogram === 0) throw noRoom();
   readSide(reader, root, histogram, histogram + HISTOGRAM_SIDE);
   return histogram;
 }
@@ -148,7 +148,7 @@ export function readCell(reader: ByteReader, { root, compiled, group, flags }: C
   const missing = compiled === undefined ? 0 : compiled.flags & KINDS & ~flags;
   const restores = compiled !== undefined && missing === 0;
   const cell = restores ? cellFor(root, group, window) : 0;
-  if (cell === NO_MEMORY) throw new Error(NO_ROOM);
+  if (cell === NO_MEMORY) throw noRoom();
   if (cell !== 0) f64.store(cell + CELL_NEWEST, newest);
   for (const { kind, bytes, at } of FLAT) {
     if ((flags & kind) === 0) continue;
@@ -183,7 +183,7 @@ function readSlots(reader: ByteReader, { root, compiled, flags }: CellTarget, ce
 function readSketch(reader: ByteReader, root: number): number {
   const schema = reader.i32();
   const sketch = root === 0 ? 0 : openSketch(root);
-  if (root !== 0 && sketch === 0) throw new Error(NO_ROOM);
+  if (root !== 0 && sketch === 0) throw noRoom();
   if (sketch !== 0) i32.store(sketch + SKETCH_SCHEMA, schema);
   for (const at of SKETCH_NUMBERS) {
     const value = reader.f64();
@@ -199,10 +199,14 @@ function readSide(reader: ByteReader, root: number, owner: number, side: number)
   for (let i = 0; i < blocks; i++) {
     const number = reader.i32();
     const bucket = owner === 0 ? 0 : bucketAt(root, side, number << BLOCK_SHIFT, owner);
-    if (owner !== 0 && bucket === 0) throw new Error(NO_ROOM);
+    if (owner !== 0 && bucket === 0) throw noRoom();
     for (let k = 0; k < BLOCK_BUCKETS; k++) {
       const count = reader.f64();
       if (bucket !== 0) f64.store(bucket + k * 8, count);
     }
   }
+}
+
+function noRoom(): SnapshotError {
+  return new SnapshotError("no_memory", "no memory to restore all of it");
 }

@@ -10,6 +10,7 @@ import {
   INPUT_BYTES,
   INPUT_SLACK,
   LEDGER_CLOSED,
+  LINE_BYTES_MAX,
   ROOT_ARRIVAL,
   ROOT_EPOCH,
   ROOT_FUTURE,
@@ -38,15 +39,13 @@ import { type CompiledRule, compileRule } from "./compile.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
-import { admitPlain, applyPoint } from "./lines.js";
+import { admitPlain, applyPoint, isTooLong } from "./lines.js";
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
 import { readSeries, type SeriesDocument } from "./seriesDocument.js";
 import { sweep } from "./sweep.js";
 
-/** Longest single line; past it the reader gives the line up and goes on behind the next newline. */
-export const LINE_BYTES_MAX = 1048576;
 const SWEEP_MS = 60_000;
 /** A Key unused for this many sweeps goes. */
 const KEY_IDLE_SWEEPS = 60;
@@ -96,17 +95,17 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.root = openOwner(ROOT_PAGES, options.memoryBytesMax);
-    const root = this.root;
-    for (const table of [ROOT_KEYS, ROOT_GROUPS, ROOT_LASTS]) {
-      if (tableOpen(root, root + table, 1024) === 0) throw new Error("no memory for the engine's tables; raise --memory-max");
+    try {
+      this.rules = openRules(this.root, options);
+    } catch (cause) {
+      closeOwner(this.root);
+      throw cause;
     }
-    const replay = options.startMs === Number.NEGATIVE_INFINITY;
-    const context = { outputs: options.outputs, startMs: options.startMs, completeMs: replay ? Number.NaN : options.startMs };
-    this.rules = options.rules.map((rule, i) => compileRule(root, rule, i, context));
+    const root = this.root;
     this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
     f64.store(root + ROOT_NEWEST, Number.NEGATIVE_INFINITY);
     this.#sweptMs = options.startMs;
-    this.#complete = !replay;
+    this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;
   }
 
   /** Where the next bytes go: kernel memory. Never empty; valid until the next step. */
@@ -134,7 +133,8 @@ export class Engine {
       const piece = chunk.subarray(from, from + room.length);
       room.set(piece);
       from += piece.length;
-      actions.push(...this.step(nowMs, { kind: "input", bytes: piece.length, final: final && from === chunk.length }));
+      // Not a spread: as arguments, the errors of 2 MiB of garbage would overflow the stack.
+      for (const action of this.step(nowMs, { kind: "input", bytes: piece.length, final: final && from === chunk.length })) actions.push(action);
     } while (from < chunk.length);
     return actions;
   }
@@ -165,25 +165,20 @@ export class Engine {
     const end = start + this.#pending + bytes;
     this.#arrive(nowMs);
     let p = this.#skipping ? this.#resync(start, end) : start;
-    let lineEnd = end;
-    while (lineEnd > p && i32.load8_u(lineEnd - 1) !== 10) lineEnd--;
-    while (p < lineEnd) {
-      // Until a first sample says since when a replay is complete, lines take the path that looks at it.
-      const code = this.#complete ? run(root, p, lineEnd) : RUN_UNUSUAL;
-      if (this.#complete) p = i32.load(root + ROOT_STOP);
-      if (code === RUN_DONE) break;
-      if (admitPlain(root, this.admission, code, lineEnd)) continue;
+    const lineEnd = p + heapBuffer.subarray(p, end).lastIndexOf(10) + 1;
+    while (p < end) {
+      if (p < lineEnd) {
+        // Until a first sample says since when a replay is complete, lines take the path that looks at it.
+        const code = this.#complete ? run(root, p, lineEnd) : RUN_UNUSUAL;
+        if (this.#complete) p = i32.load(root + ROOT_STOP);
+        if (code === RUN_DONE) continue;
+        if (admitPlain(root, this.admission, code, lineEnd)) continue;
+      } else if (!final && !isTooLong(p, end)) break;
       const next = this.#unusual(p, end, final, actions);
       if (next < 0) break;
       p = next;
       this.#complete = this.#complete || f64.load(root + ROOT_MATCHED) > 0;
     }
-    while (final && p < end) {
-      const next = this.#unusual(p, end, true, actions);
-      if (next < 0) break;
-      p = next;
-    }
-    if (!final && end - p > LINE_BYTES_MAX) p = this.#giveUp(p, end, actions);
     this.#pending = end - p;
     if (this.#pending > 0 && p !== start) heap8.copyWithin(start, p, end);
   }
@@ -214,6 +209,8 @@ export class Engine {
   /** Takes one line through the decoder. Returns the address behind it, -1 when it needs more bytes. */
   #unusual(p: number, end: number, final: boolean, actions: EngineAction[]): number {
     const result = decodeLine(heap8, p, end, final);
+    // Judged by its bytes alone, so that it makes no difference in which pieces a line came.
+    if (isTooLong(p, result.kind === "incomplete" ? end : result.next)) return this.#giveUp(p, end, actions);
     if (result.kind === "incomplete") return -1;
     const line = this.#slowLines + f64.load(this.root + ROOT_LINES) + 1;
     if (result.kind === "point") {
@@ -276,17 +273,19 @@ export class Engine {
     const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
     for (const compiled of this.rules) {
       const last = lastWindow(compiled);
-      let partial = 0;
+      let stamp = nowMs;
       for (;;) {
         const window = nextWindow(compiled);
         const endMs = window + compiled.rule.intervalMs;
         if (window > last || window === Number.POSITIVE_INFINITY) break;
         if (replay || endMs <= nowMs) this.#close(compiled, window, endMs, actions);
         else {
-          // One value per series and timestamp: a second unfinished window (samples from the near future) is one later.
-          this.#close(compiled, window, nowMs + partial, actions);
+          // One value per series and timestamp: a window that ended just now has this stamp, and a second unfinished one
+          // (samples from the near future) is one later.
+          if (f64.load(compiled.ledger + LEDGER_CLOSED) === stamp) stamp++;
+          this.#close(compiled, window, stamp, actions);
           compiled.windowsPartial++;
-          partial++;
+          stamp++;
         }
       }
     }
@@ -312,6 +311,16 @@ export class Engine {
     }
     return labels;
   }
+}
+
+/** Fills a new engine's memory: its tables, and the records of its rules. Throws when there is not enough of it. */
+function openRules(root: number, options: EngineOptions): CompiledRule[] {
+  for (const table of [ROOT_KEYS, ROOT_GROUPS, ROOT_LASTS]) {
+    if (tableOpen(root, root + table, 1024) === 0) throw new Error("no memory for the engine's tables; raise --memory-max");
+  }
+  const replay = options.startMs === Number.NEGATIVE_INFINITY;
+  const context = { outputs: options.outputs, startMs: options.startMs, completeMs: replay ? Number.NaN : options.startMs };
+  return options.rules.map((rule, i) => compileRule(root, rule, i, context));
 }
 
 /** Line and column (bytes, from 1) of an address within the line that starts at `from`, which is line number `line`. */

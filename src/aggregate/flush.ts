@@ -63,7 +63,12 @@ export function closeWindow(closing: Closing): RowBlock | undefined {
   const endMs = windowMs + compiled.rule.intervalMs;
   for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
     const oldest = i32.load(group + GROUP_OLDEST);
-    const cell = oldest !== 0 && f64.load(oldest + CELL_WINDOW) === windowMs ? oldest : 0;
+    let cell = oldest !== 0 && f64.load(oldest + CELL_WINDOW) === windowMs ? oldest : 0;
+    if (cell !== 0 && f64.load(cell + CELL_NEWEST) === Number.NEGATIVE_INFINITY) {
+      // Opened for a sample that then found no memory for its sketch.
+      releaseCell(root, group, cell);
+      cell = 0;
+    }
     if (cell !== 0) enter(group, cell, windowMs);
     else if (!staysAlive(closing, group, endMs)) continue;
     if (cell !== 0) addToTotals(closing, group, cell);

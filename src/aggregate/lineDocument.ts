@@ -6,13 +6,13 @@
 //
 // Lines with nanoseconds take the hot loop like those of the stream. Another precision, or a tag that all lines get, takes
 // every line through the decoder, about ten times slower (bench: ingest).
-import { BODY_AT, BODY_BYTES, COMPOSED_AT, INPUT_SLACK, ROOT_LINES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
+import { BODY_AT, BODY_BYTES, COMPOSED_AT, INPUT_SLACK, LINE_BYTES_MAX, ROOT_LINES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import { run } from "../kernel/reader.js";
 import { decodeLine, type Point } from "../metric/lineDecoder.js";
 import type { Admission } from "./admission.js";
 import type { CompiledRule } from "./compile.js";
-import { admitPlain, applyPoint } from "./lines.js";
+import { admitPlain, applyPoint, isTooLong } from "./lines.js";
 
 /** A line that is not line protocol. */
 export interface LineFault {
@@ -73,6 +73,8 @@ export class LineDocument {
   }
 }
 
+const TOO_LONG = `line longer than ${String(LINE_BYTES_MAX)} bytes; skipped up to the next newline`;
+
 /** What one step read, in lines. */
 export interface LinesRead {
   readonly good: number;
@@ -100,8 +102,7 @@ export function readLines(root: number, admission: Admission, rules: readonly Co
 /** Gives up a line that is longer than a piece can be: reading goes on behind its newline. */
 function skipLine(document: LineDocument): void {
   const newline = document.bytes.indexOf(10, document.at);
-  const message = `line longer than ${String(BODY_BYTES - INPUT_SLACK)} bytes; skipped up to the next newline`;
-  document.refuse({ reason: "too_long", line: document.newlines + 1, column: 1, message });
+  document.refuse({ reason: "too_long", line: document.newlines + 1, column: 1, message: TOO_LONG });
   document.newlines++;
   document.at = newline < 0 ? document.bytes.length : newline + 1;
 }
@@ -158,13 +159,15 @@ class PieceReader {
     const document = this.#document;
     const result = decodeLine(heap8, p, end, final);
     if (result.kind === "incomplete") return -1;
-    if (result.kind === "point") {
+    const long = isTooLong(p, result.next);
+    if (result.kind === "point" && !long) {
       document.good++;
       const key = applyPoint(this.#root, this.#admission, document.plain ? result.point : this.#complete(result.point), this.#rules);
       if (key !== 0 && document.plain) i32.store(this.#root + ROOT_PREVIOUS, key);
     }
+    const { newlines } = document;
     let lineStart = p;
-    let line = document.newlines + 1;
+    let line = newlines + 1;
     const fault = result.kind === "error" ? result.offset : p;
     for (let q = p; q < result.next; q++) {
       if (i32.load8_u(q) !== 10) continue;
@@ -173,7 +176,8 @@ class PieceReader {
       line++;
       lineStart = q + 1;
     }
-    if (result.kind === "error") document.refuse({ reason: "syntax", line, column: fault - lineStart + 1, message: result.message });
+    if (long) document.refuse({ reason: "too_long", line: newlines + 1, column: 1, message: TOO_LONG });
+    else if (result.kind === "error") document.refuse({ reason: "syntax", line, column: fault - lineStart + 1, message: result.message });
     return result.next;
   }
 

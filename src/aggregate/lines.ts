@@ -2,6 +2,7 @@
 import {
   IGNORED_MEMORY,
   LEDGER_COMPLETE,
+  LINE_BYTES_MAX,
   ROOT_ARRIVAL,
   ROOT_AT,
   ROOT_IGNORED,
@@ -48,6 +49,14 @@ export function admitPlain(root: number, admission: Admission, code: number, end
   return code === RUN_NEW_FIELD && admission.plainFields(i32.load(root + ROOT_KEY), at, end);
 }
 
+/** Whether the line at [from, next), its LF or CRLF not counted, is longer than allowed. */
+export function isTooLong(from: number, next: number): boolean {
+  let end = next;
+  if (end > from && i32.load8_u(end - 1) === 10) end--;
+  if (end > from && i32.load8_u(end - 1) === 13) end--;
+  return end - from > LINE_BYTES_MAX;
+}
+
 /** Applies one point, admitting what is new. Returns its Key, 0 when there was no memory for it. */
 export function applyPoint(root: number, admission: Admission, point: Point, rules: readonly CompiledRule[]): number {
   const time = point.time === undefined ? f64.load(root + ROOT_ARRIVAL) : millisecondsOf(point.time);
@@ -56,8 +65,8 @@ export function applyPoint(root: number, admission: Admission, point: Point, rul
   // Admitting may move the Key's fields, so all are admitted before any address is used.
   if (key !== 0) admission.fields(key, point);
   let count = 0;
-  for (const { key: name, value } of point.fields) {
-    const field = key === 0 ? 0 : admission.field(key, name);
+  for (const [i, { key: name, value }] of point.fields.entries()) {
+    const field = key === 0 ? 0 : admission.field(key, name, i);
     if (field === 0) {
       f64.store(root + ROOT_RECEIVED, f64.load(root + ROOT_RECEIVED) + 1);
       const ignored = root + ROOT_IGNORED + IGNORED_MEMORY * 8;

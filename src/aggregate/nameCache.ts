@@ -140,7 +140,8 @@ export class NameCache {
     if (known !== undefined) return known;
     const labels = outputLabelsOf(compiled.rule, { name: "", labels: line.labels });
     let text = "";
-    for (const [label, value] of labels) text += `${label}\xff${value}\xff`;
+    // Lengths, because no character is forbidden in a value.
+    for (const [label, value] of labels) text += `${String(label.length)}:${label}${String(value.length)}:${value}`;
     const grouping = { labels, text };
     line.groupings[compiled.index] = grouping;
     return grouping;

@@ -19,7 +19,8 @@ function middleOf(index: number, schema: number): number {
   const width = 2 ** -schema;
   const upper = 2 ** (index * width);
   const ratio = 2 ** width;
-  if (!Number.isFinite(upper)) return Number.MAX_VALUE;
+  // Only the end of the topmost bucket is no double; its middle is.
+  if (!Number.isFinite(upper)) return 2 ** (index * width - 1) * (4 / (ratio + 1));
   return (2 * upper) / (ratio + 1);
 }
 

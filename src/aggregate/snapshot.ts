@@ -1,12 +1,13 @@
 // Snapshot: the state of a range of SliceKeys as bytes, and back. Move, checkpoint, recovery and restart are this file
 // (DESIGN §1). Taken between two steps; restoring replaces. The cache of raw keys is no state: it is admitted anew.
 //
-//   "LIMPETS1"  u32 header bytes  header (JSON)  outbox bytes  groups
+//   "LIMPETS1"  xxh64 of what follows  u32 header bytes  header (JSON)  outbox bytes  groups
 //   header: version, (term, n), range, cursors, and per rule: id, closed, complete, counters; the names; the outbox's blocks
 //   group:  names, identity, alive, seen, start, totals, histogram, Lasts, open Cells (oldest first)
 //
 // Numbers are little-endian; doubles are exact. Version N reads N and N-1.
 import { ByteReader, ByteWriter } from "../base/bytes.js";
+import { xxh64 } from "../base/xxh64.js";
 import {
   CELL_NEWER,
   GROUP_HASH,
@@ -36,9 +37,12 @@ import type { RowBlock } from "../metric/rowBlock.js";
 import { type Admission, lastBytesOf } from "./admission.js";
 import { readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
+import { SnapshotError } from "./snapshotError.js";
 
 export const SNAPSHOT_VERSION = 1;
 const MAGIC = Buffer.from("LIMPETS1");
+/** Magic and hash. */
+const PREFIX_BYTES = 16;
 
 /** A range of SliceKeys, half-open; the whole key space is [0, 2^32). */
 export interface KeyRange {
@@ -74,16 +78,21 @@ interface Header {
   readonly cursors: readonly never[];
   readonly rules: readonly RuleHeader[];
   readonly names: readonly { readonly rule: number; readonly metric: string }[];
-  readonly outbox: readonly { readonly rule: string; readonly windowEndMs: number; readonly rowCount: number; readonly bytes: number }[];
+  readonly outbox: readonly (Omit<OutboxBlock, "bytes"> & { readonly bytes: number })[];
   readonly groups: number;
+}
+
+/** Frozen rows that one sink (Sink.name) has not answered for. */
+export interface OutboxBlock extends RowBlock {
+  readonly sink: string;
 }
 
 export interface SnapshotSource {
   readonly root: number;
   readonly rules: readonly CompiledRule[];
   readonly admission: Admission;
-  /** Frozen rows no sink has answered for. */
-  readonly outbox: readonly RowBlock[];
+  /** Oldest first, so that every series of a sink is in order. */
+  readonly outbox: readonly OutboxBlock[];
 }
 
 /** What a restore found. Groups of rules that are not there any more are forgotten, and said so. */
@@ -91,22 +100,11 @@ export interface Restored {
   readonly id: SnapshotId;
   readonly groups: number;
   readonly series: number;
-  readonly outbox: readonly RowBlock[];
+  readonly outbox: readonly OutboxBlock[];
   readonly forgottenRules: readonly string[];
   readonly forgottenGroups: number;
   /** Rules whose open windows were given up because an output was added that they hold no state for. */
   readonly clippedRules: readonly string[];
-}
-
-/** A snapshot that cannot be read: not one, damaged, or of a version this program does not know. */
-export class SnapshotError extends Error {
-  readonly code: "not_a_snapshot" | "damaged" | "version";
-
-  constructor(code: SnapshotError["code"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "SnapshotError";
-    this.code = code;
-  }
 }
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
@@ -148,13 +146,15 @@ export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: Snapsh
     cursors: [],
     rules: source.rules.map(ruleHeader),
     names: nameList,
-    outbox: source.outbox.map(({ rule, windowEndMs, rowCount, bytes }) => ({ rule, windowEndMs, rowCount, bytes: bytes.length })),
+    outbox: source.outbox.map(({ sink, rule, windowEndMs, rowCount, bytes }) => ({ sink, rule, windowEndMs, rowCount, bytes: bytes.length })),
     groups: groups.length,
   };
   const headerBytes = Buffer.from(JSON.stringify(header));
   const size = Buffer.allocUnsafe(4);
   size.writeUInt32LE(headerBytes.length);
-  return Buffer.concat([MAGIC, size, headerBytes, ...source.outbox.map((block) => block.bytes), body.take()]);
+  const bytes = Buffer.concat([MAGIC, Buffer.alloc(8), size, headerBytes, ...source.outbox.map((block) => block.bytes), body.take()]);
+  bytes.writeBigUInt64LE(xxh64(bytes.subarray(PREFIX_BYTES)), MAGIC.length);
+  return bytes;
 }
 
 function ruleHeader(compiled: CompiledRule): RuleHeader {
@@ -201,10 +201,15 @@ function writeGroup(out: ByteWriter, compiled: CompiledRule, group: number): voi
 }
 
 function readHeader(bytes: Uint8Array): { readonly header: Header; readonly reader: ByteReader } {
-  const reader = new ByteReader(bytes);
-  if (bytes.length < 12 || !reader.bytes(8).equals(MAGIC)) throw new SnapshotError("not_a_snapshot", "not a Limpet snapshot");
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!whole.subarray(0, MAGIC.length).equals(MAGIC)) throw new SnapshotError("not_a_snapshot", "not a Limpet snapshot");
+  const content = whole.subarray(PREFIX_BYTES);
+  if (whole.length < PREFIX_BYTES || whole.readBigUInt64LE(MAGIC.length) !== xxh64(content)) {
+    throw new SnapshotError("damaged", "the snapshot ends early or is damaged: its checksum is another one");
+  }
+  const reader = new ByteReader(content);
   try {
-    // Its shape is ours: the magic says who wrote it, the version below how.
+    // Its shape is ours: the magic and the hash say who wrote it, the version below how.
     const header = JSON.parse(reader.bytes(reader.u32()).toString("utf8")) as Header;
     if (header.version > SNAPSHOT_VERSION || header.version < SNAPSHOT_VERSION - 1) {
       throw new SnapshotError("version", `snapshot version ${String(header.version)}; this program reads ${String(SNAPSHOT_VERSION)}`);
@@ -228,8 +233,8 @@ export function restoreSnapshot(target: Omit<SnapshotSource, "outbox">, bytes: U
 }
 
 function restoreBody(target: Omit<SnapshotSource, "outbox">, header: Header, reader: ByteReader): Restored {
-  const outbox = header.outbox.map(({ rule, windowEndMs, rowCount, bytes }) => {
-    return { rule, windowEndMs, rowCount, bytes: new Uint8Array(reader.bytes(bytes)) };
+  const outbox = header.outbox.map(({ sink, rule, windowEndMs, rowCount, bytes }) => {
+    return { sink, rule, windowEndMs, rowCount, bytes: new Uint8Array(reader.bytes(bytes)) };
   });
   const current = header.rules.map((rule) => target.rules.find((compiled) => compiled.rule.id === rule.id));
   for (const [i, compiled] of current.entries()) {
@@ -280,7 +285,7 @@ function readGroup(reader: ByteReader, reading: GroupReading): number {
   const state = reader.i32();
   const numbers = GROUP_NUMBERS.map(() => reader.f64());
   const group = compiled === undefined ? 0 : target.admission.group(compiled, identity, metric, false);
-  if (group < 0) throw new Error("no memory to restore the snapshot; raise --memory-max");
+  if (group < 0) throw new SnapshotError("no_memory", "no memory to restore all of it");
   if (group !== 0) {
     i32.store(group + GROUP_STATE, state);
     for (const [i, at] of GROUP_NUMBERS.entries()) f64.store(group + at, numbers[i] ?? 0);
@@ -303,7 +308,7 @@ function readLast(reader: ByteReader, { target, compiled }: GroupReading, group:
   const high = reader.i32();
   const count = reader.u32();
   const last = compiled === undefined || group === 0 ? 0 : target.admission.last(compiled, group, { low, high }, false);
-  if (last < 0) throw new Error("no memory to restore the snapshot; raise --memory-max");
+  if (last < 0) throw new SnapshotError("no_memory", "no memory to restore all of it");
   const room = compiled === undefined ? 0 : (lastBytesOf(compiled) - LAST_TIME) >> 3;
   for (let i = 0; i < count; i++) {
     const value = reader.f64();

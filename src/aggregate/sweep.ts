@@ -71,8 +71,12 @@ export function sweep(
   }
   const freed = dead.groups.length > 0 || dead.lasts.length > 0;
   const keys = recordsOf(root + ROOT_KEYS);
+  const oldestEpoch = i32.load(root + ROOT_EPOCH) - idleSweeps;
+  const isIdle = (key: number): boolean => i32.load(key + KEY_EPOCH) < oldestEpoch;
+  // Idle Keys make room under max_series as well.
+  const roomMade = freed || keys.some(isIdle);
   const keptKeys = keys.filter((key) => {
-    if (!isKeyDead(root, key, idleSweeps, freed)) return true;
+    if (!isIdle(key) && !(roomMade && isObsolete(key))) return true;
     dead.keys.push(key);
     return false;
   });
@@ -136,9 +140,8 @@ function recordsOf(table: number): number[] {
   return records;
 }
 
-function isKeyDead(root: number, key: number, idleSweeps: number, freed: boolean): boolean {
-  if (i32.load(root + ROOT_EPOCH) - i32.load(key + KEY_EPOCH) > idleSweeps) return true;
-  if (!freed) return false;
+/** Whether a Key points at a marked record, or at a refusal that may not be one any more. */
+function isObsolete(key: number): boolean {
   const fields = i32.load(key + KEY_FIELDS);
   const end = fields + i32.load(key + KEY_FIELD_COUNT) * FIELD_BYTES;
   for (let field = fields; field < end; field += FIELD_BYTES) {

@@ -29,13 +29,27 @@ async function build(wanted: string | undefined): Promise<Command> {
   const only = wanted !== undefined && Object.hasOwn(commands, wanted) ? commands[wanted] : undefined;
   const loaders = only === undefined ? Object.values(commands) : [only];
   for (const load of loaders) (await load())(program);
-  for (const command of program.commands) command.helpOption("--help", "print help").exitOverride();
+  program.configureOutput(output);
+  for (const command of program.commands) command.helpOption("--help", "print help").exitOverride().configureOutput(output);
   return program;
 }
 
+/** One line per error, as every other message: Telegraf logs each line by itself. */
+const output = {
+  outputError: (text: string, write: (text: string) => void): void => {
+    const line = text
+      .trimEnd()
+      .replace(/^error: /, "")
+      .replace(/\n\(Did you mean (.*)\?\)$/s, "; did you mean $1?")
+      .replace(" is invalid. ", " is invalid: ")
+      .replaceAll("\n", " ");
+    write(`E! ${line}\n`);
+  },
+};
+
 async function main(): Promise<void> {
   const program = await build(process.argv[2]);
-  const names = program.commands.flatMap((command) => command.options.map((option) => option.name()));
+  const names = new Set(program.commands.flatMap((command) => command.options.map((option) => option.name())));
   const argv = normalizeArgv(process.argv.slice(2), [...names, "help", "version"]);
   if (!argv.ok) throw new UsageError(argv.message);
   await program.parseAsync([...argv.argv], { from: "user" });
@@ -49,7 +63,8 @@ try {
     process.stderr.write(`E! ${error.message.replaceAll("\n", "\nE! ")}\n`);
     process.exitCode = 2;
   } else {
-    process.stderr.write(`E! ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`E! ${text.replaceAll("\n", " | ")}\n`);
     process.exitCode = 1;
   }
 }

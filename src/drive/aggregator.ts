@@ -1,22 +1,27 @@
 // The driver of the aggregator: bytes, ticks and stops go into the engine as events, its actions come out here and are carried
-// out. It owns the outbox (frozen rows no sink has answered for) and the only catch.
+// out. It owns the only catch.
 //
-//   reading ──tick──▶ reading ──stop──▶ stopping: close what is due, send, then either a checkpoint (--data) or partial windows
+//   starting ──restored──▶ reading ──tick──▶ reading ──stop──▶ stopping: close what is due, without --data also what is open as
+//   partial windows, send; with --data keep the rest: the state, and each sink's rows that it has not taken
+
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Engine, EngineAction, EngineEvent } from "../aggregate/engine.js";
 import type { LineDocument } from "../aggregate/lineDocument.js";
 import type { SeriesDocument } from "../aggregate/seriesDocument.js";
-import { type Restored, restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
+import { type OutboxBlock, type Restored, restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
 import type { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
 import type { InputTarget } from "../execd/stdin.js";
+import type { Health } from "../http/probes.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { BlockOutcome, Sink } from "../sink/sink.js";
 
 /** Where the clean-stop checkpoint lies. */
 export interface CheckpointStore {
-  /** The checkpoint of the last clean stop, taken out of the way: it is good for one start. */
-  take(): Promise<Uint8Array | undefined>;
+  /** The last clean stop's snapshot, if there is one. */
+  read(): Promise<Uint8Array | undefined>;
+  /** It is in use: no later start may read it. */
+  discard(): Promise<void>;
   put(snapshot: Uint8Array): Promise<void>;
 }
 
@@ -30,21 +35,26 @@ export interface AggregatorOptions {
   readonly onBroken: (error: unknown) => void;
 }
 
-interface OutboxEntry {
-  readonly block: RowBlock;
-  /** Sinks that have not answered. */
-  waiting: number;
-  /** Rows some sink still had queued when the process stopped. */
-  unsent: number;
+/** How a stop ended. */
+export interface Stopped {
+  /** Rows that sinks had not taken, each sink's counted. */
+  readonly rowsUnsent: number;
+  /** Whether nothing of those, nor of the state if it was to be kept, is lost. */
+  readonly kept: boolean;
 }
 
 const TICK_MS = 100;
+/** Losses that say: this process cannot do its job. A row that the receiver refuses for good says nothing about the next one. */
+const LOSSES = ["queue_full", "too_old", "io"] as const;
+/** How long after a loss it still counts. */
+const LOSS_MS = 30_000;
 
 export class Aggregator implements InputTarget {
   readonly #options: AggregatorOptions;
-  readonly #outbox = new Set<OutboxEntry>();
+  #ready: Health = { ok: false, reason: "starting" };
+  #loss: { readonly atMs: number; readonly reason: string } | undefined;
   #ticking: NodeJS.Timeout | undefined;
-  #stopping: Promise<void> | undefined;
+  #stopping: Promise<Stopped> | undefined;
   #ended: (() => void) | undefined;
   /** Resolves at the end of the input. */
   readonly inputEnded: Promise<void>;
@@ -61,14 +71,16 @@ export class Aggregator implements InputTarget {
   /** Restores the last checkpoint, if there is one, and starts the clock. */
   async start(): Promise<Restored | undefined> {
     const { engine, checkpoint, log } = this.#options;
-    const snapshot = await checkpoint?.take();
+    const snapshot = await checkpoint?.read();
     const restored = snapshot === undefined ? undefined : restoreSnapshot(engine, snapshot);
     if (restored !== undefined) {
-      log.info(`restored ${String(restored.groups)} groups and ${String(restored.series)} counter series from the last stop`);
+      await checkpoint?.discard();
+      log.info(`restored ${count(restored.groups, "group")} and ${String(restored.series)} counter series from the last stop`);
       for (const rule of restored.forgottenRules) log.warn(`rule ${rule} is gone from the rule files: its state was dropped`);
       for (const rule of restored.clippedRules) log.warn(`rule ${rule} has new outputs: its open windows were dropped, it starts clean`);
-      for (const block of restored.outbox) this.#offer(block);
+      this.#resume(restored.outbox);
     }
+    this.#ready = { ok: true };
     this.#ticking = setInterval(() => {
       this.#step({ kind: "tick" });
     }, TICK_MS);
@@ -99,37 +111,60 @@ export class Aggregator implements InputTarget {
   }
 
   /** Windows closed, rows sent, state kept as far as possible; at most about `deadlineMs`. Later calls wait for the first. */
-  stop(deadlineMs: number): Promise<void> {
+  stop(deadlineMs: number): Promise<Stopped> {
     this.#stopping ??= this.#stop(deadlineMs);
     return this.#stopping;
   }
 
-  /** Rows in the outbox. */
-  outboxRows(): number {
-    let rows = 0;
-    for (const { block } of this.#outbox) rows += block.rowCount;
-    return rows;
+  /** Not while starting or stopping, nor while rows are being lost: an unreachable sink alone is what the queue is for. */
+  ready(): Health {
+    if (!this.#ready.ok || this.#loss === undefined || this.#options.clock.now() - this.#loss.atMs > LOSS_MS) return this.#ready;
+    return { ok: false, reason: this.#loss.reason };
   }
 
-  async #stop(deadlineMs: number): Promise<void> {
+  /** Rows that a sink had not taken at the last stop go to that sink alone: to another they would be older than what it holds. */
+  #resume(outbox: readonly OutboxBlock[]): void {
+    const gone = new Map<string, number>();
+    for (const { sink: name, ...block } of outbox) {
+      const sink = this.#options.sinks.find((known) => known.name === name);
+      if (sink !== undefined) this.#offer(block, [sink]);
+      else gone.set(name, (gone.get(name) ?? 0) + block.rowCount);
+    }
+    for (const [name, rows] of gone) this.#options.log.warn(`${count(rows, "row")} for sink ${name} dropped: no --sink has that name any more`);
+  }
+
+  async #stop(deadlineMs: number): Promise<Stopped> {
     const { engine, sinks, checkpoint, log, clock } = this.#options;
     clearInterval(this.#ticking);
+    this.#ready = { ok: false, reason: "stopping" };
     this.#step({ kind: "tick" });
+    const before = partialWindows(engine);
+    const stampMs = clock.now();
+    if (checkpoint === undefined) this.#step({ kind: "finish" });
+    const partial = partialWindows(engine) - before;
+    const unsent = await Promise.all(sinks.map(async (sink) => ({ sink: sink.name, blocks: await sink.close(deadlineMs) })));
+    const outbox = unsent.flatMap(({ sink, blocks }) => blocks.map((block) => ({ ...block, sink })));
+    const rowsUnsent = outbox.reduce((sum, block) => sum + block.rowCount, 0);
     if (checkpoint === undefined) {
-      const before = partialWindows(engine);
-      this.#step({ kind: "finish" });
-      const partial = partialWindows(engine) - before;
-      if (partial > 0)
-        log.warn(
-          `${String(partial)} windows were still open and left as partial values stamped ${new Date(clock.now()).toISOString()}; --data DIR keeps them for the next start`,
-        );
+      const lost = [
+        ...(partial > 0 ? [`${count(partial, "open window")} left as partial values stamped ${new Date(stampMs).toISOString()}`] : []),
+        ...(rowsUnsent > 0 ? [`${count(rowsUnsent, "row")} not sent`] : []),
+      ];
+      if (lost.length > 0) log.warn(`stopped without --data: ${lost.join(", ")}; --data DIR keeps them for the next start`);
+      return { rowsUnsent, kept: rowsUnsent === 0 };
     }
-    await Promise.all(sinks.map((sink) => sink.close(deadlineMs)));
-    if (checkpoint === undefined) return;
-    const outbox = [...this.#outbox].map((entry) => entry.block);
-    await checkpoint.put(
-      takeSnapshot({ root: engine.root, rules: engine.rules, admission: engine.admission, outbox }, WHOLE, { term: "0.0", number: 1 }),
-    );
+    const snapshot = takeSnapshot({ root: engine.root, rules: engine.rules, admission: engine.admission, outbox }, WHOLE, { term: "0.0", number: 1 });
+    try {
+      await checkpoint.put(snapshot);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      log.error(
+        `the state could not be kept (${why}): open windows, totals and ${count(rowsUnsent, "unsent row")} are lost; make room in --data or let us write there`,
+      );
+      return { rowsUnsent, kept: false };
+    }
+    if (rowsUnsent > 0) log.warn(`${count(rowsUnsent, "row")} not sent before the stop: kept in --data, the next start sends them first`);
+    return { rowsUnsent, kept: true };
   }
 
   #step(event: EngineEvent): void {
@@ -152,25 +187,28 @@ export class Aggregator implements InputTarget {
     else this.#options.log.warn(`line ${String(action.line)}, column ${String(action.column)}: ${action.message}`, `invalid line ${action.reason}`);
   }
 
-  #offer(block: RowBlock): void {
-    const { sinks, clock } = this.#options;
-    const entry: OutboxEntry = { block, waiting: sinks.length, unsent: 0 };
-    this.#outbox.add(entry);
+  /** To all sinks, or to the one that lacks it. */
+  #offer(block: RowBlock, sinks = this.#options.sinks): void {
+    const { clock } = this.#options;
+    let waiting = sinks.length;
     this.rowsSent += block.rowCount * sinks.length;
     for (const sink of sinks) {
       sink.offer(block, (outcome) => {
-        entry.waiting--;
-        entry.unsent += unsentRows(outcome);
-        if (entry.waiting > 0 || entry.unsent > 0) return;
-        this.#outbox.delete(entry);
-        this.flushLagSeconds = Math.max(0, clock.now() - block.windowEndMs) / 1000;
+        waiting--;
+        this.#noteLoss(sink, outcome);
+        if (waiting === 0 && outcome.stored > 0) this.flushLagSeconds = Math.max(0, clock.now() - block.windowEndMs) / 1000;
       });
     }
   }
+
+  #noteLoss(sink: Sink, { dropped }: BlockOutcome): void {
+    for (const reason of LOSSES)
+      if ((dropped[reason] ?? 0) > 0) this.#loss = { atMs: this.#options.clock.now(), reason: `sink ${sink.name} loses rows (${reason})` };
+  }
 }
 
-function unsentRows(outcome: BlockOutcome): number {
-  return outcome.dropped["stop"] ?? 0;
+function count(n: number, noun: string): string {
+  return `${String(n)} ${noun}${n === 1 ? "" : "s"}`;
 }
 
 function partialWindows(engine: Engine): number {

@@ -29,7 +29,10 @@ export interface InputTarget {
   ended(error?: Error): void;
 }
 
-/** Starts reading; stop() ends it without ended(). */
+/**
+ * Starts reading; stop() ends it without ended(). What was in the pipe when a signal came is taken before the signal is heard:
+ * libuv looks at signals last.
+ */
 export function readStdin(kind: "stream" | "file", target: InputTarget): { stop(): void } {
   return kind === "stream" ? readStream(target) : readFile(target);
 }

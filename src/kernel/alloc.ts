@@ -12,11 +12,11 @@ function classOf(bytes: i32): i32 {
   if (bytes <= 1024) return (bytes + 15) >> 4;
   let size: i32 = 2048;
   let index: i32 = 65;
-  for (;;) {
-    if (bytes <= size) return index;
+  while (bytes > size) {
     size = size << 1;
     index = index + 1;
   }
+  return index;
 }
 
 /** Bytes really taken for a request. */

@@ -39,13 +39,8 @@ export const NO_MEMORY: i32 = 4;
 /** The Group's Cell for the Window that starts at `window`, 0 when there is none. */
 export function findCell(group: i32, window: f64): i32 {
   let cell: i32 = i32.load(group + GROUP_NEWEST);
-  for (;;) {
-    if (cell == 0) return 0;
-    const start: f64 = f64.load(cell + CELL_WINDOW);
-    if (start == window) return cell;
-    if (start < window) return 0;
-    cell = i32.load(cell + CELL_OLDER);
-  }
+  while (cell != 0 && f64.load(cell + CELL_WINDOW) > window) cell = i32.load(cell + CELL_OLDER);
+  return cell != 0 && f64.load(cell + CELL_WINDOW) == window ? cell : 0;
 }
 
 /** As findCell, but opens the Window. 0: it is closed. NO_MEMORY: the engine's cap is reached. */

@@ -65,7 +65,9 @@ export const SCRATCH_AT: i32 = 65536;
 export const SCRATCH_BYTES: i32 = 16;
 export const SCRATCH_MAX: i32 = 4096;
 export const INPUT_AT: i32 = 131072;
-/** Longest line 1 MiB, plus a read, plus slack that scans may look at. */
+/** Longest single line, without its LF; past it the engine gives the line up and goes on behind the next LF. */
+export const LINE_BYTES_MAX: i32 = 1048576;
+/** Longest line, plus a read, plus slack that scans may look at. */
 export const INPUT_BYTES: i32 = 2162688;
 export const INPUT_SLACK: i32 = 64;
 /** A piece of a whole document, beside the stream's unfinished line. INPUT_SLACK bytes of it stay unused. */

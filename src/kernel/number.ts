@@ -33,9 +33,10 @@ export function parseNumber(at: i32): i32 {
   }
   let digits: i32 = p - first;
   if (d == 57 || d == 69) {
-    // i, u: `-1u` and a bare sign are wrong
+    // i, u: `-1u` and a bare sign are wrong; leading zeros are not Telegraf's; an integer has no -0
     if (digits == 0 || digits > 15 || (d == 69 && negative == 1)) return 0;
-    f64.store(VALUE, negative == 1 ? -mantissa : mantissa);
+    if (digits > 1 && i32.load8_u(first) == 48) return 0;
+    f64.store(VALUE, negative == 1 ? 0.0 - mantissa : mantissa);
     return p + 1;
   }
   let fraction: i32 = 0;

@@ -23,6 +23,7 @@ import {
   KEY_FIELDS,
   KEY_LENGTH,
   KEY_NEXT,
+  LINE_BYTES_MAX,
   ROOT_AT,
   ROOT_EPOCH,
   ROOT_KEY,
@@ -86,19 +87,18 @@ export function equalBytes(a: i32, b: i32, length: i32): i32 {
 /** Length of the key at `p`; -1 when only the decoder can tell. */
 function scanKey(p: i32): i32 {
   let q: i32 = p;
-  for (;;) {
-    const c: i32 = i32.load8_u(q);
-    if (c > 32) {
-      if (c == 92) {
-        // A backslash escapes a following delimiter; a doubled one means different things in names and tags.
-        const escaped: i32 = i32.load8_u(q + 1);
-        if (escaped == 92 || escaped < 32) return -1;
-        q = q + 1;
-      }
+  let c: i32 = i32.load8_u(q);
+  while (c > 32) {
+    if (c == 92) {
+      // A backslash escapes a following delimiter; a doubled one means different things in names and tags.
       q = q + 1;
-    } else if (c == 32) return q - p;
-    else return -1;
+      const escaped: i32 = i32.load8_u(q);
+      if (escaped == 92 || escaped < 32) return -1;
+    }
+    q = q + 1;
+    c = i32.load8_u(q);
   }
+  return c == 32 ? q - p : -1;
 }
 
 /** The Key whose bytes are the `length` bytes at `p`, 0 when it is not known. */
@@ -106,14 +106,14 @@ export function findKey(root: i32, p: i32, length: i32): i32 {
   const hash: i32 = hashBytes(p, length);
   const slots: i32 = i32.load(root + ROOT_KEYS + TABLE_SLOTS);
   const mask: i32 = i32.load(root + ROOT_KEYS + TABLE_MASK);
-  let index: i32 = hash & mask;
-  for (;;) {
-    const slot: i32 = slots + (index << 3);
-    const key: i32 = i32.load(slot + 4);
-    if (key == 0) return 0;
+  let slot: i32 = slots + ((hash & mask) << 3);
+  let key: i32 = i32.load(slot + 4);
+  while (key != 0) {
     if (i32.load(slot) == hash && i32.load(key + KEY_LENGTH) == length && equalBytes(p, key + KEY_BYTES, length) == 1) return key;
-    index = (index + 1) & mask;
+    slot = slots + ((slot - slots + 8) & ((mask << 3) | 7));
+    key = i32.load(slot + 4);
   }
+  return 0;
 }
 
 /** The Key of the line at `p`: the predicted one, or by look-up. 0: unusual; NEW: ROOT_AT holds the length of a new key. */
@@ -153,14 +153,12 @@ function isRepeated(root: i32, field: i32, count: i32): i32 {
 
 /** Address behind the string whose opening quote is at `q`; 0 when it holds a backslash or a newline, or does not close before `end`. */
 function skipString(q: i32, end: i32): i32 {
-  let p: i32 = q + 1;
-  for (;;) {
-    if (p >= end) return 0;
+  for (let p: i32 = q + 1; p < end; p = p + 1) {
     const c: i32 = i32.load8_u(p);
     if (c == 34) return p + 1;
     if (c == 92 || c == 10) return 0;
-    p = p + 1;
   }
+  return 0;
 }
 
 /** Parses the boolean at `q` into VALUE. Returns the address behind it, 0 when it is none of the common spellings. */
@@ -272,7 +270,7 @@ export function run(root: i32, from: i32, end: i32): i32 {
     if (i32.load8_u(q) != 32 || readTime(q + 1) == 0) break;
     q = q + 20;
     if (i32.load8_u(q) == 13) q = q + 1;
-    if (i32.load8_u(q) != 10 || q >= end) break;
+    if (i32.load8_u(q) != 10 || q >= end || q - p > LINE_BYTES_MAX) break;
     result = RUN_DONE;
     addLine(root, count, f64.load(VALUE));
     i32.store(root + ROOT_PREVIOUS, key);

@@ -52,14 +52,11 @@ function slotOf(set: i32, low: i32, high: i32): i32 {
   const mask: i32 = i32.load(set + SET_MASK);
   let hash: i32 = imul(low ^ imul(high, -1640531535), -2048144789);
   hash = hash ^ (hash >>> 15);
-  let index: i32 = hash & mask;
-  for (;;) {
-    const slot: i32 = slots + (index << 3);
-    const a: i32 = i32.load(slot);
-    const b: i32 = i32.load(slot + 4);
-    if ((a == low && b == high) || (a == 0 && b == 0)) return slot;
-    index = (index + 1) & mask;
+  let slot: i32 = slots + ((hash & mask) << 3);
+  while ((i32.load(slot) != 0 || i32.load(slot + 4) != 0) && (i32.load(slot) != low || i32.load(slot + 4) != high)) {
+    slot = slots + ((slot - slots + 8) & ((mask << 3) | 7));
   }
+  return slot;
 }
 
 function grow(root: i32, set: i32, size: i32): i32 {

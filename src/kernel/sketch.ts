@@ -114,11 +114,10 @@ function addNewBlock(root: i32, sketch: i32, side: i32, fine: i32): i32 {
   const bucket: i32 = bucketAt(root, side, index, sketch);
   if (bucket == 0) return 0;
   f64.store(bucket, f64.load(bucket) + 1.0);
-  for (;;) {
-    if (i32.load(sketch + SKETCH_BLOCKS) <= SKETCH_BLOCKS_MAX) return 1;
-    // Without memory to rebuild in, the finer resolution stays.
-    if (halve(root, sketch) == 0) return 1;
-  }
+  // Without memory to rebuild in, the finer resolution stays.
+  let halved: i32 = 1;
+  while (halved == 1 && i32.load(sketch + SKETCH_BLOCKS) > SKETCH_BLOCKS_MAX) halved = halve(root, sketch);
+  return 1;
 }
 
 /** Address of a bucket's count, its block made if need be and counted in `sketch`. 0: no memory. */

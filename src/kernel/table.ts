@@ -20,12 +20,11 @@ export function tableProbe(table: i32, hash: i32, from: i32): i32 {
   const mask: i32 = i32.load(table + TABLE_MASK);
   let index: i32 = hash & mask;
   if (from >= 0) index = (from + 1) & mask;
-  for (;;) {
-    const slot: i32 = slots + (index << 3);
-    if (i32.load(slot + 4) == 0) return -1;
-    if (i32.load(slot) == hash) return index;
+  while (i32.load(slots + (index << 3) + 4) != 0) {
+    if (i32.load(slots + (index << 3)) == hash) return index;
     index = (index + 1) & mask;
   }
+  return -1;
 }
 
 /** The record in a slot. */

@@ -108,8 +108,9 @@ function resync(bytes: Uint8Array, end: number, final: boolean, fault: { message
 
 /** Start of the line after the one `from` is in, -1 when there is no LF before `end`. */
 function lineAfter(bytes: Uint8Array, from: number, end: number): number {
-  const lf = bytes.indexOf(LF, from);
-  return lf === -1 || lf >= end ? -1 : lf + 1;
+  // Bounded: `bytes` may be all of the kernel's memory.
+  const lf = bytes.subarray(from, end).indexOf(LF);
+  return lf === -1 ? -1 : from + lf + 1;
 }
 
 function isSpaces(bytes: Uint8Array, from: number, to: number): boolean {

@@ -34,8 +34,12 @@ export interface Sink {
   readonly name: string;
   /** Takes a block at once, never blocks. `done` is called exactly once, when every row has its outcome. */
   offer(block: RowBlock, done: (outcome: BlockOutcome) => void): void;
-  /** Sends what is queued until `deadlineMs` from now, then gives the rest up as dropped{stop}. */
-  close(deadlineMs: number): Promise<void>;
+  /**
+   * Sends what is queued until `deadlineMs` from now, then gives the rest up as dropped{stop} and returns exactly those rows, oldest
+   * block first: whoever keeps them can offer them to the same sink of the next process. Rows whose answer did not come in time are
+   * among them. Later calls get the same answer.
+   */
+  close(deadlineMs: number): Promise<readonly RowBlock[]>;
   stats(): SinkStats;
 }
 

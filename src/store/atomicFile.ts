@@ -63,6 +63,12 @@ async function checksumOf(payload: Uint8Array): Promise<Buffer> {
   return checksum;
 }
 
+/** Renames within a folder. When this returns the new name is on disk. */
+export async function renameDurably(path: string, to: string): Promise<void> {
+  await rename(path, to);
+  await syncFolder(dirname(path));
+}
+
 /** Makes the rename itself durable. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");

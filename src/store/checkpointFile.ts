@@ -1,29 +1,39 @@
-// The clean-stop checkpoint in a locked `--data` folder. It is good for exactly one start: taking it moves it aside, so that a
-// process that dies later never comes back with state that was already sent on.
-import { rename } from "node:fs/promises";
+// The clean-stop checkpoint in a locked `--data` folder. It is good for exactly one start:
+//
+//   put() ──▶ checkpoint ──read(), the engine has taken it──▶ discard() ──▶ checkpoint.taken (for people; no start reads it)
+//
+// A start discards it before the first row leaves, so that a process that dies later never comes back with state that was
+// already sent on. A start that cannot use it (another version, too little memory) ends before that and leaves it as it is.
 import { join } from "node:path";
-import { readAtomicFile, writeAtomicFile } from "./atomicFile.js";
+import { readAtomicFile, renameDurably, writeAtomicFile } from "./atomicFile.js";
 
 const NAME = "checkpoint";
 const TAKEN = "checkpoint.taken";
+const DAMAGED = "checkpoint.damaged";
 
 export interface CheckpointFile {
-  take(): Promise<Uint8Array | undefined>;
+  /** The last clean stop's bytes; undefined when there is none, or only a damaged one, which is set aside. */
+  read(): Promise<Uint8Array | undefined>;
+  /** What read() gave is in use: no later start may read it. */
+  discard(): Promise<void>;
+  /** Throws the system's error (ENOSPC, EACCES). */
   put(snapshot: Uint8Array): Promise<void>;
 }
 
-/** The checkpoint of `folder`, which the caller has locked. `warn` hears of a damaged one, which is kept aside and not used. */
+/** The checkpoint of `folder`, which the caller has locked. `warn` hears of a damaged one. */
 export function checkpointFile(folder: string, warn: (message: string) => void): CheckpointFile {
   const path = join(folder, NAME);
   return {
-    take: async () => {
+    read: async () => {
       const result = await readAtomicFile(path);
-      if (result.state === "missing") return undefined;
-      await rename(path, join(folder, TAKEN));
       if (result.state === "ok") return result.bytes;
-      warn(`${result.message}; starting without it (kept as ${join(folder, TAKEN)})`);
+      if (result.state === "missing") return undefined;
+      const aside = join(folder, DAMAGED);
+      await renameDurably(path, aside);
+      warn(`${result.message}; starting without the state of the last stop (the file is kept as ${aside})`);
       return undefined;
     },
+    discard: () => renameDurably(path, join(folder, TAKEN)),
     put: (snapshot) => writeAtomicFile(path, snapshot),
   };
 }

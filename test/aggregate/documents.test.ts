@@ -98,6 +98,16 @@ describe("documents and the stream", () => {
     expect(engine.ledger().linesRead).toBe(3 * count);
   });
 
+  test("line one byte longer than allowed -> refused, the longest one read", () => {
+    const engine = openEngine(SUM);
+    const rest = "cpu,host=a,pad= idle=1".length;
+    const line = (bytes: number): string => `cpu,host=a,pad=${"x".repeat(bytes - rest)} idle=1\r\n`;
+    const document = lines(`${line(1 << 20)}${line((1 << 20) + 1)}`, 1n, "d");
+    readAll(engine, document);
+    expect([document.good, document.faults]).toMatchObject([1, [{ reason: "too_long", line: 2 }]]);
+    expect(finish(engine)).toEqual(["cpu_idle db=d,host=a 1"]);
+  });
+
   test("line longer than a piece may be -> skipped with its number, the next one read", () => {
     const engine = openEngine(SUM);
     const document = lines(`cpu,host=a idle=1\ncpu,host=${"x".repeat(3 << 20)} idle=1\ncpu,host=a idle=2\nbad\n`);

@@ -18,7 +18,9 @@ const startMs = Math.floor(Date.now() / 60_000) * 60_000 - 1_800_000;
 
 async function open(url: string): Promise<Sink> {
   const sink = await openSink(url, { log: () => undefined });
-  closing.push(() => sink.close(1000));
+  closing.push(async () => {
+    await sink.close(1000);
+  });
   return sink;
 }
 

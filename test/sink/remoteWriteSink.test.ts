@@ -25,7 +25,9 @@ async function serve(listener: RequestListener): Promise<string> {
 
 async function open(url: string, options: Partial<SinkOptions> = {}): Promise<Sink> {
   const sink = await openSink(url, { log: () => undefined, ...options });
-  closing.push(() => sink.close(0));
+  closing.push(async () => {
+    await sink.close(0);
+  });
   return sink;
 }
 

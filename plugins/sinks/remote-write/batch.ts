@@ -1,10 +1,12 @@
 // Rows on their way: which block they belong to and where they start in its bytes. Rows stay frozen bytes until they are encoded.
+import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
 import type { DropReason } from "#limpet/sink/sink.js";
 
 /** A block that was offered and is not settled. */
 export interface QueuedBlock {
   readonly id: number;
   readonly rule: string;
+  readonly windowEndMs: number;
   /** Emptied when settled, so that nothing that still points here keeps them alive. */
   bytes: Uint8Array;
   readonly offeredMs: number;
@@ -63,4 +65,13 @@ export function removeRows(batch: Batch, isGone: (block: QueuedBlock) => boolean
     batch.starts = starts;
   }
   return removed;
+}
+
+/** The rows that start at `starts` (any order, each once), as a block of their own. */
+export function pickRows({ rule, windowEndMs, bytes }: QueuedBlock, starts: readonly number[]): RowBlock {
+  const wanted = new Set(starts);
+  const reader = new RowReader(bytes);
+  const rows: Uint8Array[] = [];
+  while (reader.next()) if (wanted.has(reader.rowStart)) rows.push(bytes.subarray(reader.rowStart, reader.rowEnd));
+  return { rule, windowEndMs, rowCount: rows.length, bytes: Buffer.concat(rows) };
 }

@@ -54,7 +54,9 @@ export class Complaints {
     this.#log("warn", `sink ${this.#name}: ${count(total)} rows refused (${as}), last: ${describe(answer)}; ${why}`);
   }
 
+  /** Not told: rows of a stop, of which only the caller of close() knows whether they are kept. */
   dropped(nowMs: number, rows: number, reason: DropReason): void {
+    if (reason === "stop") return;
     const total = this.#tell(`dropped ${reason}`, nowMs, rows);
     if (total > 0) this.#log("warn", `sink ${this.#name}: ${count(total)} rows dropped (${reason}); ${dropCures[reason]}`);
   }
@@ -74,11 +76,10 @@ export class Complaints {
   }
 }
 
-const dropCures: Record<DropReason, string> = {
+const dropCures: Record<Exclude<DropReason, "stop">, string> = {
   queue_full: "the receiver is too slow or away too long: restore it, or give the sink a larger queue",
   bad_request: "see the receiver's answer",
   too_old: "the receiver was away for longer than the sink keeps rows: restore it, or raise the sink's max_age",
-  stop: "the process had to end before the receiver took them",
   invalid: "their names or labels are none that Prometheus allows: rename them with output_name or output_relabel_configs",
   io: "check the disk, or what reads the pipe",
 };

@@ -86,3 +86,15 @@ export function laneOf(reader: RowReader, lanes: number): number {
   // The upper bits are the better mixed ones.
   return (hash >>> 16) % lanes;
 }
+
+/** Where the block's rows start that no lane has settled: waiting, cut off, or in the current batch. */
+export function waitingStarts(lanes: readonly Lane[], block: QueuedBlock): number[] {
+  const starts: number[] = [];
+  for (const lane of lanes) {
+    const part = block.parts[lane.index];
+    if (part !== undefined) for (let i = part.next; i < part.rows.length; i += 2) starts.push(part.rows[i] ?? 0);
+    for (const batch of lane.current === undefined ? lane.cut : [...lane.cut, lane.current])
+      for (const [i, other] of batch.blocks.entries()) if (other === block) starts.push(batch.starts[i] ?? 0);
+  }
+  return starts;
+}

@@ -14,9 +14,9 @@ import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
 import { labelProblem } from "#limpet/metric/rowLabels.js";
 import type { BlockOutcome, DropReason, SinkLog, SinkStats } from "#limpet/sink/sink.js";
 import { type Answer, judge, type Verdict } from "./answer.js";
-import { type Batch, type QueuedBlock, removeRows, splitBatch } from "./batch.js";
+import { type Batch, pickRows, type QueuedBlock, removeRows, splitBatch } from "./batch.js";
 import { Complaints } from "./complaints.js";
-import { type BatchLimits, firstPart, hasWork, type Lane, laneOf, newLane, takeBatch } from "./lane.js";
+import { type BatchLimits, firstPart, hasWork, type Lane, laneOf, newLane, takeBatch, waitingStarts } from "./lane.js";
 
 export interface QueueOptions {
   /** For messages. */
@@ -44,7 +44,8 @@ export type QueueAction =
   /** Tick at this time at the latest, instead of at any time asked for before. */
   | { readonly kind: "wake"; readonly atMs: number }
   | { readonly kind: "log"; readonly level: Parameters<SinkLog>[0]; readonly message: string }
-  | { readonly kind: "closed" };
+  /** `unsent`: the rows dropped{stop}, oldest block first. */
+  | { readonly kind: "closed"; readonly unsent: readonly RowBlock[] };
 
 type Fate = { readonly kind: "stored" | "conflict" | "unknown" } | { readonly kind: "dropped"; readonly reason: DropReason };
 
@@ -67,6 +68,8 @@ export class SinkQueue {
   #queueRows = 0;
   #closeMs: number | undefined;
   #closed = false;
+  /** Filled by the deadline of close(). */
+  readonly #unsent: RowBlock[] = [];
   #wakeAtMs = Infinity;
   readonly #total: { stored: number; conflict: number; unknown: number; dropped: Record<string, number> } = {
     stored: 0,
@@ -95,7 +98,7 @@ export class SinkQueue {
     for (const lane of this.#lanes) this.#pump(nowMs, lane);
     if (this.#closeMs !== undefined && this.#blocks.size === 0 && !this.#closed) {
       this.#closed = true;
-      this.#actions.push({ kind: "closed" });
+      this.#actions.push({ kind: "closed", unsent: this.#unsent });
     }
     this.#wake(nowMs);
     return this.#actions;
@@ -119,6 +122,7 @@ export class SinkQueue {
     const queued: QueuedBlock = {
       id,
       rule: block.rule,
+      windowEndMs: block.windowEndMs,
       bytes: block.bytes,
       offeredMs: nowMs,
       cost: block.bytes.length + 8 * block.rowCount + blockCost,
@@ -139,7 +143,10 @@ export class SinkQueue {
     this.#queueBytes += queued.cost;
     this.#queueRows += queued.pending;
     if (block.rowCount === 0) this.#finish(queued);
-    else if (this.#closeMs !== undefined) this.#dropRows(nowMs, queued, queued.pending, "stop");
+    else if (this.#closeMs !== undefined) {
+      if (!this.#closed) this.#unsent.push(block);
+      this.#dropRows(nowMs, queued, queued.pending, "stop");
+    }
     // Larger than the whole queue, or what is in flight leaves no room.
     else if (this.#queueBytes > queueBytesMax) this.#dropRows(nowMs, queued, queued.pending, "queue_full");
     else this.#distribute(nowMs, queued);
@@ -270,6 +277,7 @@ export class SinkQueue {
     for (const block of this.#blocks.values()) {
       const reason = block.dead ?? "stop";
       block.dead = undefined;
+      if (reason === "stop") this.#unsent.push(pickRows(block, waitingStarts(this.#lanes, block)));
       this.#dropBlock(nowMs, block, reason);
     }
   }

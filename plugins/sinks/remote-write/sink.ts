@@ -67,8 +67,8 @@ class RemoteWriteSink implements Sink {
   readonly #abort = new Map<number, () => void>();
   #timer: NodeJS.Timeout | undefined;
   #nextId = 0;
-  #closing: Promise<void> | undefined;
-  #whenClosed: () => void = () => undefined;
+  #closing: Promise<readonly RowBlock[]> | undefined;
+  #whenClosed: (unsent: readonly RowBlock[]) => void = () => undefined;
 
   constructor(target: Target, options: SinkOptions) {
     this.name = `${target.url.origin}${target.url.pathname}`;
@@ -90,7 +90,7 @@ class RemoteWriteSink implements Sink {
     this.#step({ kind: "offer", id, block });
   }
 
-  close(deadlineMs: number): Promise<void> {
+  close(deadlineMs: number): Promise<readonly RowBlock[]> {
     this.#closing ??= new Promise((resolve) => {
       this.#whenClosed = resolve;
       this.#step({ kind: "close", deadlineMs: now() + deadlineMs });
@@ -130,7 +130,7 @@ class RemoteWriteSink implements Sink {
         clearTimeout(this.#timer);
         this.#target.agent.destroy();
         // After the last done().
-        return queueMicrotask(this.#whenClosed);
+        return queueMicrotask(() => this.#whenClosed(action.unsent));
     }
   }
 

@@ -46,7 +46,7 @@ export class TextSink implements Sink {
   #queueBytes = 0;
   #queueRows = 0;
   #loop: Promise<void> | undefined;
-  #closing: Promise<void> | undefined;
+  #closing: Promise<readonly RowBlock[]> | undefined;
   #nextWarnMs = 0;
   readonly #total: { stored: number; dropped: Record<string, number> } = { stored: 0, dropped: {} };
 
@@ -71,7 +71,7 @@ export class TextSink implements Sink {
     this.#loop ??= this.#writeAll();
   }
 
-  close(deadlineMs: number): Promise<void> {
+  close(deadlineMs: number): Promise<readonly RowBlock[]> {
     this.#closing ??= this.#close(deadlineMs);
     return this.#closing;
   }
@@ -89,16 +89,23 @@ export class TextSink implements Sink {
     };
   }
 
-  async #close(deadlineMs: number): Promise<void> {
+  async #close(deadlineMs: number): Promise<readonly RowBlock[]> {
+    const unsent: RowBlock[] = [];
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)));
     await Promise.race([this.#loop, deadline]);
     clearTimeout(timer);
-    if (this.#current !== undefined) this.#drop(this.#current, this.#currentStored, "stop", "it did not take them in time");
+    if (this.#current !== undefined) {
+      unsent.push(rowsFrom(this.#current.block, this.#currentStored));
+      this.#settle(this.#current, this.#currentStored, "stop");
+    }
     this.#current = undefined;
-    for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take())
-      this.#drop(queued, 0, "stop", "it did not take them in time");
+    for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take()) {
+      unsent.push(queued.block);
+      this.#settle(queued, 0, "stop");
+    }
     await this.#output.close();
+    return unsent;
   }
 
   async #writeAll(): Promise<void> {
@@ -160,4 +167,11 @@ export class TextSink implements Sink {
     // Not inside offer(): its caller may be in the middle of something.
     queueMicrotask(() => queued.done({ stored, conflict: 0, unknown: 0, dropped: lost > 0 ? { [reason]: lost } : {} }));
   }
+}
+
+/** A block without its first `skipped` rows. */
+function rowsFrom(block: RowBlock, skipped: number): RowBlock {
+  const reader = new RowReader(block.bytes);
+  for (let i = 0; i < skipped; i++) reader.next();
+  return { ...block, rowCount: block.rowCount - skipped, bytes: block.bytes.subarray(reader.rowEnd) };
 }

@@ -1,11 +1,15 @@
 // `limpet aggregate`: the aggregator. Under Telegraf's outputs.execd it lives from the first byte on stdin to its end.
+import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { Engine } from "../../aggregate/engine.js";
-import { SnapshotError } from "../../aggregate/snapshot.js";
+import type { Output } from "../../aggregate/output.js";
+import type { Rule } from "../../aggregate/rule.js";
+import { SnapshotError } from "../../aggregate/snapshotError.js";
 import { SteadyClock } from "../../base/clock.js";
 import { createLog, type Log, streamWriter } from "../../base/log.js";
-import { Aggregator } from "../../drive/aggregator.js";
+import { Aggregator, type Stopped } from "../../drive/aggregator.js";
 import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
+import { holdSignals } from "../../execd/signals.js";
 import { readStdin, stdinKind } from "../../execd/stdin.js";
 import { createIngest, type Ingest } from "../../http/ingest.js";
 import { parseListenAddress } from "../../http/listenAddress.js";
@@ -36,7 +40,7 @@ interface AggregateOptions extends ListenOptions {
 }
 
 /** SIGTERM comes 5 s after EOF and SIGKILL 5 s later; we want to be gone before the first. */
-const STOP_DEADLINE_MS = 3000;
+const STOP_DEADLINE_MS = 2500;
 /** Every Telegraf of a fleet keeps one open. */
 const CONNECTIONS_MAX = 8192;
 const DEFAULT_PORT = "127.0.0.1:4581";
@@ -73,9 +77,10 @@ export function registerAggregate(program: Command): void {
     });
 }
 
-function openLog(mode: "output" | "serve"): Log {
+/** Where rows go to stdout, nothing else does. */
+function openLog(mode: "output" | "serve", sinks: readonly string[]): Log {
   const write = streamWriter({ stdout: process.stdout, stderr: process.stderr });
-  return createLog({ mode, write, now: () => performance.now() });
+  return createLog({ mode: sinks.includes("stdout:") ? "serve" : mode, write, now: () => performance.now() });
 }
 
 async function openSinks(options: AggregateOptions, log: Log): Promise<Sink[]> {
@@ -90,6 +95,9 @@ async function openSinks(options: AggregateOptions, log: Log): Promise<Sink[]> {
           },
         }),
       );
+      const name = sinks.at(-1)?.name;
+      if (sinks.some((sink, i) => i < sinks.length - 1 && sink.name === name))
+        throw new UsageError(`--sink ${name ?? ""} is given twice (a query does not tell two sinks apart); leave one out`);
     } catch (error) {
       if (error instanceof SinkUrlError) throw new UsageError(error.message);
       throw error;
@@ -119,7 +127,10 @@ async function listen(
   const page = createMetricsPage(() => selfStats(watched));
   const routes = probeRoutes({
     healthy: () => ({ ok: true }),
-    ready: () => ingest.ready(),
+    ready: () => {
+      const data = ingest.ready();
+      return data.ok ? watched.aggregator.ready() : data;
+    },
     metrics: () => page.text(),
     status: () => statusPage(watched, { version, ...about }),
     tokens: listening.adminTokens,
@@ -144,6 +155,15 @@ async function listen(
   return undefined;
 }
 
+function openEngine(options: AggregateOptions, rules: readonly Rule[], outputs: ReadonlyMap<string, Output>, startMs: number): Engine {
+  try {
+    return new Engine({ rules, outputs, naming: options.naming, startMs, maxFutureMs: options.maxFuture, memoryBytesMax: options.memoryMax });
+  } catch (error) {
+    // What the constructor can meet is a cap below what empty tables need.
+    throw new UsageError(`--memory-max of ${String(options.memoryMax)} bytes: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 async function aggregate(options: AggregateOptions): Promise<void> {
   const input = stdinKind();
   const reads = input === "stream" || input === "file" ? input : undefined;
@@ -152,7 +172,13 @@ async function aggregate(options: AggregateOptions): Promise<void> {
     throw new UsageError("--mode output reads lines from standard input, which is a terminal or empty; pipe Telegraf into it");
   if (options.rules === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
   const listening = readListenOptions(options);
-  const log = openLog(mode);
+  const log = openLog(mode, options.sink ?? []);
+  const signals = holdSignals({
+    obeyInterrupt: mode === "serve",
+    onHangUp: () => {
+      log.warn("SIGHUP: this version reads its rules at start only; restart it to load them (--data keeps the state)");
+    },
+  });
   const outputs = await loadOutputs();
   const { rules, messages } = await loadRules(options.rules, outputs, options.naming);
   if (rules === undefined) throw new UsageError(messages.map(({ text }) => text).join("\n"));
@@ -162,14 +188,7 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   const lock = options.data === undefined ? undefined : await openData(options.data);
   const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
   const startedMs = clock.now();
-  const engine = new Engine({
-    rules,
-    outputs,
-    naming: options.naming,
-    startMs: startedMs,
-    maxFutureMs: options.maxFuture,
-    memoryBytesMax: options.memoryMax,
-  });
+  const engine = openEngine(options, rules, outputs, startedMs);
   const checkpoint =
     options.data === undefined
       ? undefined
@@ -191,21 +210,25 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   try {
     await aggregator.start();
   } catch (error) {
-    if (error instanceof SnapshotError) throw new UsageError(`--data ${options.data ?? ""}: ${error.message}`);
-    throw error;
+    await server?.close(0);
+    lock?.release();
+    if (!(error instanceof SnapshotError)) throw error;
+    const cure = error.code === "no_memory" ? "raise --memory-max" : "start the version that wrote it, or remove the file to start without it";
+    throw new UsageError(`${join(options.data ?? "", "checkpoint")}: ${error.message}; ${cure}`);
   }
   ingest.open();
   log.info(
     `limpet ${version}: ${String(rules.length)} rules, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
   );
   const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
-  await Promise.race([aggregator.inputEnded, signalled(log, mode)]);
+  await Promise.race([aggregator.inputEnded, signals.stop]);
   reader?.stop();
   await ingest.close();
-  await aggregator.stop(STOP_DEADLINE_MS);
+  const stopped = await aggregator.stop(STOP_DEADLINE_MS);
   await server?.close(200);
   lock?.release();
-  farewell(watched, log);
+  farewell(watched, stopped, log);
+  if (checkpoint !== undefined && !stopped.kept) process.exitCode = 1;
   await new Promise((resolve) => setTimeout(resolve, mode === "output" ? LINGER_MS : 0));
 }
 
@@ -216,28 +239,11 @@ function crash(error: unknown): void {
   process.exit(1);
 }
 
-/** Resolves on SIGTERM, and on SIGINT when a person runs us; Ctrl-C in Telegraf's terminal reaches us too, but EOF follows. */
-function signalled(log: Log, mode: "output" | "serve"): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGTERM", () => {
-      resolve();
-    });
-    process.on("SIGINT", () => {
-      if (mode === "serve") resolve();
-    });
-    process.on("SIGHUP", () => {
-      log.warn("SIGHUP: this version reads its rules at start only; restart it to load them (--data keeps the state)");
-    });
-    for (const signal of ["SIGUSR2", "SIGPIPE"] as const) process.on(signal, () => undefined);
-  });
-}
-
-function farewell(watched: Watched, log: Log): void {
+function farewell(watched: Watched, { rowsUnsent }: Stopped, log: Log): void {
   const ledger = processLedger(watched);
   const count = (reasons: Readonly<Record<string, number>>): number => Object.values(reasons).reduce((sum, n) => sum + n, 0);
-  const unsent = watched.aggregator.outboxRows();
   log.info(
-    `stopped: read ${String(ledger.lines_read)} lines, applied ${String(ledger.pairs_applied)}, dropped ${String(count(ledger.pairs_dropped))}, unsent ${String(unsent)}`,
+    `stopped: read ${String(ledger.lines_read)} lines, applied ${String(ledger.pairs_applied)}, dropped ${String(count(ledger.pairs_dropped))}, unsent ${String(rowsUnsent)}`,
   );
   log.flush();
   if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(ledger)}\n`);

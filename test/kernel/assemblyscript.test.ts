@@ -1,0 +1,139 @@
+// Plan: the kernel is one source for two machines. Compiled to WebAssembly it must leave the same bytes in memory as the
+// JavaScript does: after lines of known series in new windows, with sketches that grow and halve, resets, late and future
+// samples, refusals, long decimals, and after closing those windows.
+//
+//   JavaScript memory ──copied──▶ wasm memory          both run the same bytes; pages come from the same allocator:
+//        run()                       run()             what wasm took is given back, so that JavaScript gets the same
+//        └──────── equal, byte for byte ─┘
+import { afterAll, expect, test } from "@jest/globals";
+import { releaseCell } from "#limpet/kernel/cell.js";
+import { addToTotal, foldRates } from "#limpet/kernel/counter.js";
+import {
+  GROUP_NEXT,
+  GROUP_OLDEST,
+  INPUT_AT,
+  LEDGER_GROUPS,
+  ROOT_KEYS,
+  ROOT_STOP,
+  RUN_DONE,
+  SKETCH_SCHEMA,
+  TABLE_COUNT,
+} from "#limpet/kernel/layout.js";
+import { heap8, PAGE_BYTES } from "#limpet/kernel/memory.js";
+import { returnPages, takePages } from "#limpet/kernel/pages.js";
+import { run } from "#limpet/kernel/reader.js";
+import { addSketch, openSketch, releaseSketch } from "#limpet/kernel/sketch.js";
+import { tableAdd, tableProbe } from "#limpet/kernel/table.js";
+import { disposeEngines, feedLines, openEngine } from "../aggregate/openEngine.js";
+import { pick, seededRandom } from "../reference/seededRandom.js";
+import { compileKernel, type KernelExports } from "./compileKernel.js";
+
+const START = 1_700_000_000_000;
+const PAGES = 512;
+const RULES = `
+- { interval: 10s, grace: 5s, by: [host], outputs: [sum_samples, min, max, last, stdvar, "quantiles(0.5)"], max_groups: 60 }
+- { match: '{__name__=~"c_.*"}', interval: 10s, grace: 5s, by: [host], outputs: [total, increase], first_sample: zero }
+- { match: '{__name__=~"c_.*"}', interval: 20s, grace: 5s, outputs: [rate_sum], series_memory: 1m }
+- { match: '{__name__=~"c_.*"}', interval: 5s, grace: 5s, by: [host], outputs: [total], temporality: delta }`;
+
+afterAll(disposeEngines);
+
+/** Kernel functions over WebAssembly memory, and the runs of pages they took. */
+async function wasmKernel(): Promise<{ readonly kernel: KernelExports; readonly bytes: Uint8Array; readonly taken: [number, number][] }> {
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+  const bytes = new Uint8Array(memory.buffer);
+  const taken: [number, number][] = [];
+  const host = {
+    decimal: (from: number, to: number) => Number(Buffer.from(memory.buffer, from, to - from).toString("latin1")),
+    pages(root: number, count: number): number {
+      const at = takePages(root, count);
+      taken.push([root, at]);
+      bytes.fill(0, at, at + count * PAGE_BYTES);
+      return at;
+    },
+    unpages(): never {
+      throw new Error("this test gives no runs of pages back, only records");
+    },
+  };
+  const { instance } = await WebAssembly.instantiate(compileKernel(), { env: { memory }, host });
+  // The compiler's exports are the files' own.
+  return { kernel: instance.exports as unknown as KernelExports, bytes, taken };
+}
+
+function lines(seed: number, keys: readonly string[]): string {
+  const random = seededRandom(seed);
+  let text = "";
+  for (let i = 0; i < 3000; i++) {
+    const key = pick(random, keys);
+    const spread = 10 ** Math.floor(random() * 200 - 100);
+    const gauge = pick(random, [
+      String(random() * spread),
+      String(-random()),
+      (random() * 100).toFixed(6),
+      "0",
+      `${String(Math.floor(random() * 1e9))}i`,
+      "1e-7",
+    ]);
+    const fields = key.startsWith("c")
+      ? `n=${String(Math.floor(random() * 5000))}i`
+      : `f=${gauge},s="text, of=all",b=${pick(random, ["t", "false"])}`;
+    text += `${key} ${fields} ${String(START + Math.floor(random() * 90_000) - 10_000)}${String(Math.floor(random() * 1e6)).padStart(6, "0")}\n`;
+  }
+  return text;
+}
+
+test("kernel: the same lines through JavaScript and through WebAssembly -> the same memory", async () => {
+  const { kernel, bytes, taken } = await wasmKernel();
+  const engine = openEngine(RULES, { startMs: START, memoryBytesMax: 24 << 20 });
+  const { root } = engine;
+  const keys = Array.from({ length: 80 }, (_, i) => `${i % 2 === 0 ? "g" : "c"},host=h${String(i % 70)},n=${String(i)}`);
+  feedLines(engine, START, ...keys.map((key) => `${key} ${key.startsWith("c") ? "n=1i" : 'f=1,s="",b=t'} ${String(START)}`));
+  const differences = (): number => Buffer.compare(bytes, heap8.subarray(0, bytes.length));
+  bytes.set(heap8.subarray(0, bytes.length));
+
+  /** The same call on both sides: WebAssembly first. */
+  const both = (call: (kernel: KernelExports) => number | undefined): number | undefined => {
+    const answer = call(kernel);
+    for (const [owner, at] of taken.splice(0)) returnPages(owner, at);
+    expect(call({ run, addToTotal, foldRates, releaseCell, tableAdd, tableProbe, openSketch, addSketch, releaseSketch })).toBe(answer);
+    return answer;
+  };
+
+  const before = engine.memory().bytes;
+  for (const seed of [1, 2, 3]) {
+    const text = Buffer.from(lines(seed, keys));
+    for (const memory of [bytes, heap8]) memory.set(text, root + INPUT_AT);
+    expect(both((side) => side.run(root, root + INPUT_AT, root + INPUT_AT + text.length))).toBe(RUN_DONE);
+    expect(i32.load(root + ROOT_STOP)).toBe(root + INPUT_AT + text.length);
+    expect(differences()).toBe(0);
+  }
+  expect(engine.memory().bytes).toBeGreaterThan(before);
+  const ledgers = engine.ledger().rules;
+  expect(ledgers.reduce((sum, { pairsApplied }) => sum + pairsApplied, 0)).toBeGreaterThan(9000);
+  expect(Object.keys(ledgers[0]?.pairsDropped ?? {}).sort()).toEqual(["future", "series_cap"]);
+
+  const sketch = both((side) => side.openSketch(root)) ?? 0;
+  for (let i = 0; i < 3000; i++) both((side) => side.addSketch(root, sketch, (i % 3 === 0 ? -1 : 1) * 1.17 ** (i - 1500)));
+  expect(i32.load(sketch + SKETCH_SCHEMA)).toBeLessThan(6);
+  both((side) => {
+    side.releaseSketch(root, sketch);
+    return undefined;
+  });
+
+  for (const { ledger, record, counterAt } of engine.rules) {
+    for (let group = i32.load(ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+      for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(group + GROUP_OLDEST)) {
+        both((side) => {
+          side.foldRates(record, group, f64.load(cell + 8));
+          if (counterAt !== 0) side.addToTotal(group, cell + counterAt);
+          side.releaseCell(root, group, cell);
+          return undefined;
+        });
+      }
+    }
+  }
+  for (let hash = -500; hash < 1500; hash++) both((side) => side.tableAdd(root, root + ROOT_KEYS, hash * 65_537, root));
+  for (let hash = -500; hash < 1500; hash++) expect(both((side) => side.tableProbe(root + ROOT_KEYS, hash * 65_537, -1))).toBeGreaterThanOrEqual(0);
+  expect(i32.load(root + ROOT_KEYS + TABLE_COUNT)).toBe(2080);
+  expect(differences()).toBe(0);
+}, 30_000);
