@@ -22,6 +22,8 @@ export interface Bench {
    * Input is built on the first call for a scale and kept; later calls with the same scale only measure.
    */
   run(scale: number): BenchResult | Promise<BenchResult>;
+  /** Ends what it keeps that would keep the process alive. After the last run. */
+  close?(): Promise<void>;
 }
 
 export interface Timing {
@@ -78,6 +80,7 @@ export async function timeAll(benches: readonly Bench[], scale: number, repeats:
       nsPerOp[i]?.push((nowNs() - startNs) / ops);
     }
   }
+  for (const bench of benches) await bench.close?.();
   return benches.map((bench, i) => {
     const times = nsPerOp[i] ?? [];
     return { name: bench.name, unit: units[i] ?? "", nsMedian: median(times), nsMin: Math.min(...times), nsMax: Math.max(...times) };

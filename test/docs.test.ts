@@ -23,6 +23,11 @@ describe("README", () => {
     expect(fenced("toml")).toBe(telegraf);
   });
 
+  test("Telegraf snippet for HTTP -> is configs/telegraf/limpet-http.conf", () => {
+    const [, , second] = readme.split("```toml\n");
+    expect(second?.split("```")[0]).toBe(readFileSync("configs/telegraf/limpet-http.conf", "utf8"));
+  });
+
   test("rules -> are configs/rules/http.yaml", () => {
     // Its first line is for editors, by a path that only holds there.
     expect(fenced("yaml")).toBe(readFileSync("configs/rules/http.yaml", "utf8").replace(/^# yaml-language-server: .*\n/, ""));

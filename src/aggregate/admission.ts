@@ -73,6 +73,9 @@ import { RowOwners } from "./rowOwners.js";
 import { matchingRules, type RuleIndex } from "./ruleIndex.js";
 import { identityBytes } from "./sliceBytes.js";
 
+/** Field name of a Key that is a whole series: no field of a line is named so. */
+const NAMED = "";
+
 /** Where a Group stands: its rule, its names, its labels. */
 export interface GroupIdentity {
   readonly stem: string;
@@ -193,6 +196,16 @@ export class Admission {
       this.#line = { key, names };
       this.#addField(key, text, this.#cache.decodedField(names, name));
     }
+  }
+
+  /** The one Field of the Key of a series that comes with its Prometheus name; admitted if need be. 0 without memory. */
+  named(key: number, series: () => Series): number {
+    if (i32.load(key + KEY_FIELD_COUNT) === 0) {
+      const { line, field } = this.#cache.named(series());
+      this.#line = { key, names: line };
+      this.#addField(key, NAMED, field);
+    }
+    return i32.load(key + KEY_FIELD_COUNT) === 0 ? 0 : i32.load(key + KEY_FIELDS);
   }
 
   /**

@@ -12,11 +12,9 @@ import {
   LEDGER_CLOSED,
   LINE_BYTES_MAX,
   ROOT_ARRIVAL,
-  ROOT_AT,
   ROOT_EPOCH,
   ROOT_FUTURE,
   ROOT_GROUPS,
-  ROOT_KEY,
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_LINES,
@@ -26,8 +24,6 @@ import {
   ROOT_PREVIOUS,
   ROOT_STOP,
   RUN_DONE,
-  RUN_NEW_FIELD,
-  RUN_NEW_KEY,
   RUN_UNUSUAL,
 } from "../kernel/layout.js";
 import "../kernel/constants.js";
@@ -42,10 +38,12 @@ import { Admission } from "./admission.js";
 import { type CompiledRule, compileRule } from "./compile.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
-import { applyPoint } from "./lines.js";
+import { type LineDocument, readLines } from "./lineDocument.js";
+import { admitPlain, applyPoint, isTooLong } from "./lines.js";
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
+import { readSeries, type SeriesDocument } from "./seriesDocument.js";
 import { sweep } from "./sweep.js";
 
 const SWEEP_MS = 60_000;
@@ -65,6 +63,8 @@ export interface EngineOptions {
 /** What happens to an engine. Input lies in the input area. */
 export type EngineEvent =
   | { readonly kind: "input"; readonly bytes: number; readonly final: boolean }
+  /** One piece of a whole document, which remembers how far it got; again until it is done. */
+  | { readonly kind: "document"; readonly document: LineDocument | SeriesDocument }
   | { readonly kind: "tick" }
   /** Close every open Window: complete ones as themselves, those still running stamped with now (replay: with their end). */
   | { readonly kind: "finish" };
@@ -118,6 +118,7 @@ export class Engine {
   step(nowMs: number, event: EngineEvent): EngineAction[] {
     const actions: EngineAction[] = [];
     if (event.kind === "input") this.#input(nowMs, event.bytes, event.final, actions);
+    else if (event.kind === "document") this.#document(nowMs, event.document);
     else if (event.kind === "tick") this.#tick(nowMs, actions);
     else this.#finish(nowMs, actions);
     return actions;
@@ -162,9 +163,7 @@ export class Engine {
     const root = this.root;
     const start = root + INPUT_AT;
     const end = start + this.#pending + bytes;
-    const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
-    f64.store(root + ROOT_ARRIVAL, nowMs);
-    f64.store(root + ROOT_FUTURE, replay ? Number.POSITIVE_INFINITY : nowMs + this.#options.maxFutureMs);
+    this.#arrive(nowMs);
     let p = this.#skipping ? this.#resync(start, end) : start;
     const lineEnd = p + heapBuffer.subarray(p, end).lastIndexOf(10) + 1;
     while (p < end) {
@@ -173,8 +172,7 @@ export class Engine {
         const code = this.#complete ? run(root, p, lineEnd) : RUN_UNUSUAL;
         if (this.#complete) p = i32.load(root + ROOT_STOP);
         if (code === RUN_DONE) continue;
-        if (code === RUN_NEW_KEY && this.admission.plainKey(p, p + i32.load(root + ROOT_AT))) continue;
-        if (code === RUN_NEW_FIELD && this.admission.plainFields(i32.load(root + ROOT_KEY), i32.load(root + ROOT_AT), lineEnd)) continue;
+        if (admitPlain(root, this.admission, code, lineEnd)) continue;
       } else if (!final && !isTooLong(p, end)) break;
       const next = this.#unusual(p, end, final, actions);
       if (next < 0) break;
@@ -183,6 +181,29 @@ export class Engine {
     }
     this.#pending = end - p;
     if (this.#pending > 0 && p !== start) heap8.copyWithin(start, p, end);
+  }
+
+  /** Samples of this step arrive now. */
+  #arrive(nowMs: number): void {
+    const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
+    f64.store(this.root + ROOT_ARRIVAL, nowMs);
+    f64.store(this.root + ROOT_FUTURE, replay ? Number.POSITIVE_INFINITY : nowMs + this.#options.maxFutureMs);
+  }
+
+  #document(nowMs: number, document: LineDocument | SeriesDocument): void {
+    this.#arrive(nowMs);
+    if (document.kind === "series") {
+      readSeries(this.root, this.admission, this.rules, document);
+      return;
+    }
+    const ran = f64.load(this.root + ROOT_LINES);
+    const read = readLines(this.root, this.admission, this.rules, document);
+    const plain = f64.load(this.root + ROOT_LINES) - ran;
+    // The stream's line numbers count ROOT_LINES too.
+    this.#slowLines -= plain;
+    this.#linesRead += read.good - plain + read.syntax + read.tooLong;
+    this.#invalid("syntax", read.syntax);
+    this.#invalid("too_long", read.tooLong);
   }
 
   /** Takes one line through the decoder. Returns the address behind it, -1 when it needs more bytes. */
@@ -205,8 +226,8 @@ export class Engine {
     return result.next;
   }
 
-  #invalid(reason: string): void {
-    this.#linesInvalid[reason] = (this.#linesInvalid[reason] ?? 0) + 1;
+  #invalid(reason: string, lines = 1): void {
+    if (lines > 0) this.#linesInvalid[reason] = (this.#linesInvalid[reason] ?? 0) + lines;
   }
 
   #giveUp(p: number, end: number, actions: EngineAction[]): number {
@@ -303,14 +324,6 @@ function openRules(root: number, options: EngineOptions): CompiledRule[] {
   const replay = options.startMs === Number.NEGATIVE_INFINITY;
   const context = { outputs: options.outputs, startMs: options.startMs, completeMs: replay ? Number.NaN : options.startMs };
   return options.rules.map((rule, i) => compileRule(root, rule, i, context));
-}
-
-/** Whether the line at [from, next), its LF or CRLF not counted, is longer than allowed. */
-function isTooLong(from: number, next: number): boolean {
-  let end = next;
-  if (end > from && i32.load8_u(end - 1) === 10) end--;
-  if (end > from && i32.load8_u(end - 1) === 13) end--;
-  return end - from > LINE_BYTES_MAX;
 }
 
 /** Line and column (bytes, from 1) of an address within the line that starts at `from`, which is line number `line`. */

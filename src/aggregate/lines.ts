@@ -2,11 +2,17 @@
 import {
   IGNORED_MEMORY,
   LEDGER_COMPLETE,
+  LINE_BYTES_MAX,
   ROOT_ARRIVAL,
+  ROOT_AT,
   ROOT_IGNORED,
   ROOT_INEXACT,
+  ROOT_KEY,
   ROOT_MATCHED,
   ROOT_RECEIVED,
+  ROOT_STOP,
+  RUN_NEW_FIELD,
+  RUN_NEW_KEY,
   SCRATCH_AT,
   SCRATCH_BYTES,
   SCRATCH_MAX,
@@ -31,6 +37,24 @@ function numberOf(root: number, value: FieldValue): number {
   const number = Number(value.value);
   if (BigInt(number) !== value.value) f64.store(root + ROOT_INEXACT, f64.load(root + ROOT_INEXACT) + 1);
   return number;
+}
+
+/** After run(): admits the new key or fields of the line it stopped at, if they are plainly spelled. False: the line must be decoded. */
+export function admitPlain(root: number, admission: Admission, code: number, end: number): boolean {
+  const at = i32.load(root + ROOT_AT);
+  if (code === RUN_NEW_KEY) {
+    const line = i32.load(root + ROOT_STOP);
+    return admission.plainKey(line, line + at);
+  }
+  return code === RUN_NEW_FIELD && admission.plainFields(i32.load(root + ROOT_KEY), at, end);
+}
+
+/** Whether the line at [from, next), its LF or CRLF not counted, is longer than allowed. */
+export function isTooLong(from: number, next: number): boolean {
+  let end = next;
+  if (end > from && i32.load8_u(end - 1) === 10) end--;
+  if (end > from && i32.load8_u(end - 1) === 13) end--;
+  return end - from > LINE_BYTES_MAX;
 }
 
 /** Applies one point, admitting what is new. Returns its Key, 0 when there was no memory for it. */
@@ -65,6 +89,6 @@ export function applyPoint(root: number, admission: Admission, point: Point, rul
 }
 
 /** Replay has no start time: what it holds is complete since its first sample. */
-function beginCompleteness(rules: readonly CompiledRule[], time: number): void {
+export function beginCompleteness(rules: readonly CompiledRule[], time: number): void {
   for (const { ledger } of rules) if (Number.isNaN(f64.load(ledger + LEDGER_COMPLETE))) f64.store(ledger + LEDGER_COMPLETE, time);
 }

@@ -60,6 +60,8 @@ export class NameCache {
   readonly #naming: Naming;
   readonly #rules: number;
   readonly #measurements = new Map<string, Map<string, FieldNames>>();
+  /** Of series that come with their Prometheus name. */
+  readonly #named = new Map<string, FieldNames>();
   /** Tag key -> label name. */
   readonly #labels = new Map<string, string>();
   #entries = 0;
@@ -75,6 +77,7 @@ export class NameCache {
 
   clear(): void {
     this.#measurements.clear();
+    this.#named.clear();
     this.#entries = 0;
   }
 
@@ -144,6 +147,18 @@ export class NameCache {
     const names: FieldNames = { field, name: nameOf(line.measurement, field, this.#naming), groups: [] };
     fields.set(field, names);
     return names;
+  }
+
+  /** For a series that is named already: labels as they are. Telegraf filters see it as Telegraf's own parser of remote write does. */
+  named(series: Series): { readonly line: LineNames; readonly field: FieldNames } {
+    const raw = { measurement: "prometheus_remote_write", tags: series.labels };
+    const line = { measurement: "", labels: series.labels, groupings: new Array<Grouping | undefined>(this.#rules), raw };
+    const known = this.#named.get(series.name);
+    if (known !== undefined) return { line, field: known };
+    this.#grow();
+    const field: FieldNames = { field: series.name, name: series.name, groups: [] };
+    this.#named.set(series.name, field);
+    return { line, field };
   }
 
   grouping(line: LineNames, compiled: CompiledRule): Grouping {

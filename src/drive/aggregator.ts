@@ -4,7 +4,10 @@
 //   starting ──restored──▶ reading ──tick──▶ reading ──stop──▶ stopping: close what is due, without --data also what is open as
 //   partial windows, send; with --data keep the rest: the state, and each sink's rows that it has not taken
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Engine, EngineAction, EngineEvent } from "../aggregate/engine.js";
+import type { LineDocument } from "../aggregate/lineDocument.js";
+import type { SeriesDocument } from "../aggregate/seriesDocument.js";
 import { type OutboxBlock, type Restored, restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
 import type { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
@@ -96,6 +99,15 @@ export class Aggregator implements InputTarget {
     if (error !== undefined) this.#options.log.error(`reading standard input failed: ${error.message}`);
     this.#step({ kind: "input", bytes: 0, final: true });
     this.#ended?.();
+  }
+
+  /** Reads a whole document; standard input, ticks and other documents come in between its pieces. */
+  async read(document: LineDocument | SeriesDocument): Promise<void> {
+    for (;;) {
+      this.#step({ kind: "document", document });
+      if (document.done) return;
+      await nextTurn();
+    }
   }
 
   /** Windows closed, rows sent, state kept as far as possible; at most about `deadlineMs`. Later calls wait for the first. */

@@ -1,16 +1,22 @@
 // The HTTP server of every long-running command: a table of exact paths over node:http, with bounds on everything a client
-// controls (body bytes, header and request time, connections). JSON errors: {"error": "..."}.
+// controls (body bytes, header and request time, connections). JSON errors: {"error": "..."}, unless the route words its own.
 //
-// What it does not do: TLS, tokens, streaming bodies.
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+// What it does not do: streaming bodies.
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { systemErrorCode } from "../base/systemError.js";
+import { BodyBudget, readBody } from "./requestBody.js";
 
-export interface HttpRequest {
+/** A request before its body. */
+export interface RequestHead {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
+}
+
+export interface HttpRequest extends RequestHead {
   readonly body: Buffer;
 }
 
@@ -25,14 +31,22 @@ export interface HttpAnswer {
 export interface Route {
   readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
+  /** Looks at a request before its body is asked for; an answer turns it away. */
+  admit?(head: RequestHead): HttpAnswer | undefined;
+  /** How this path words what the server refuses (405, 413, 503). */
+  refuse?(status: number, message: string): HttpAnswer;
   answer(request: HttpRequest): HttpAnswer | Promise<HttpAnswer>;
 }
 
 export interface ServerLimits {
   readonly bodyBytesMax: number;
+  /** Of all bodies held at one time, as they were sent. */
+  readonly bodiesBytesMax: number;
   readonly headersMs: number;
   readonly requestMs: number;
   readonly idleMs: number;
+  /** How long the rest of a refused body is still read. */
+  readonly lingerMs: number;
   readonly connectionsMax: number;
   /** How often headersMs and requestMs are looked at. */
   readonly checkMs: number;
@@ -40,9 +54,11 @@ export interface ServerLimits {
 
 export const DEFAULT_LIMITS: ServerLimits = {
   bodyBytesMax: 32 << 20,
+  bodiesBytesMax: 128 << 20,
   headersMs: 10_000,
   requestMs: 30_000,
   idleMs: 60_000,
+  lingerMs: 2000,
   connectionsMax: 512,
   checkMs: 1000,
 };
@@ -54,6 +70,16 @@ export interface ServerOptions {
   readonly routes: readonly Route[];
   readonly warn: (message: string) => void;
   readonly limits?: Partial<ServerLimits>;
+  /** PEM. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  /** Whether routes ask for a token: without, a listener that others can reach is warned about. */
+  readonly guarded?: boolean;
+}
+
+interface Serving {
+  readonly options: ServerOptions;
+  readonly limits: ServerLimits;
+  readonly budget: BodyBudget;
 }
 
 export interface RunningServer {
@@ -79,19 +105,24 @@ export function textAnswer(status: number, body: string): HttpAnswer {
 /** Binds and serves. A port that cannot be had is a result, not an exception: stdin modes go on without it. */
 export async function startServer(options: ServerOptions): Promise<ListenResult> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const server = createServer(
-    {
-      headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
-      keepAliveTimeout: limits.idleMs,
-      connectionsCheckingInterval: limits.checkMs,
-    },
-    (request, response) => {
-      void serve(options, limits, request, response);
-    },
-  );
+  const serving = { options, limits, budget: new BodyBudget(limits.bodiesBytesMax) };
+  const listener: RequestListener = (request, response) => {
+    void serve(serving, request, response);
+  };
+  const timing = {
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.idleMs,
+    connectionsCheckingInterval: limits.checkMs,
+  };
+  const server =
+    options.tls === undefined
+      ? createServer(timing, listener)
+      : createTlsServer({ ...timing, ...options.tls, handshakeTimeout: limits.headersMs }, listener);
+  // With Expect: 100-continue the client waits; it is asked for the body only after admission.
+  server.on("checkContinue", listener);
   server.maxConnections = limits.connectionsMax;
-  const close = closer(server);
+  const close = closer(server, options.tls !== undefined);
   const failure = await bind(server, options.host, options.port);
   if (failure !== undefined) return listenFailure(options, failure);
   server.on("error", (error) => {
@@ -101,10 +132,12 @@ export async function startServer(options: ServerOptions): Promise<ListenResult>
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : options.port;
   const shown = options.host.includes(":") ? `[${options.host}]` : options.host;
-  if (!isLoopback(options.host)) {
-    options.warn(`http: ${shown}:${port} can be reached from other machines and asks for no token; --listen 127.0.0.1:${port} keeps it on this one`);
+  if (!isLoopback(options.host) && options.guarded !== true) {
+    options.warn(
+      `http: ${shown}:${port} can be reached from other machines and asks for no token; --token-file asks for one, --listen 127.0.0.1:${port} keeps it on this one`,
+    );
   }
-  return { ok: true, server: { host: options.host, port, url: `http://${shown}:${port}`, close } };
+  return { ok: true, server: { host: options.host, port, url: `${options.tls === undefined ? "http" : "https"}://${shown}:${port}`, close } };
 }
 
 function bind(server: Server, host: string, port: number): Promise<Error | undefined> {
@@ -130,14 +163,18 @@ function listenFailure(options: ServerOptions, error: Error): ListenResult {
  * Closing. Node counts a connection that never sent a request as busy, and would wait for it: here only a running request is
  * waited for.
  */
-function closer(server: Server): (deadlineMs: number) => Promise<void> {
+function closer(server: Server, tls: boolean): (deadlineMs: number) => Promise<void> {
+  const open = new Set<Socket>();
   const waiting = new Set<Socket>();
   let closing = false;
-  server.on("connection", (socket) => {
-    waiting.add(socket);
-    socket.on("close", () => waiting.delete(socket));
-  });
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+  const follow = (into: Set<Socket>) => (socket: Socket) => {
+    into.add(socket);
+    socket.on("close", () => into.delete(socket));
+  };
+  server.on("connection", follow(open));
+  // Under TLS requests come from another socket than the connection's own.
+  server.on(tls ? "secureConnection" : "connection", follow(waiting));
+  const busy = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     waiting.delete(socket);
     response.on("close", () => {
@@ -145,12 +182,14 @@ function closer(server: Server): (deadlineMs: number) => Promise<void> {
       if (closing) socket.end();
       waiting.add(socket);
     });
-  });
+  };
+  server.on("request", busy);
+  server.on("checkContinue", busy);
   return (deadlineMs) =>
     new Promise((resolve) => {
       closing = true;
       const cut = setTimeout(() => {
-        server.closeAllConnections();
+        for (const socket of open) socket.destroy();
       }, deadlineMs);
       server.close(() => {
         clearTimeout(cut);
@@ -160,62 +199,82 @@ function closer(server: Server): (deadlineMs: number) => Promise<void> {
     });
 }
 
-async function serve(options: ServerOptions, limits: ServerLimits, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
   let answer: HttpAnswer;
   try {
-    answer = await answerTo(options.routes, limits, request);
+    answer = await answerTo(serving, request, response);
   } catch (error) {
+    // The client went away in mid-body: nothing of it was used.
+    if (request.destroyed && !request.complete) return;
     // The one catch of this driver: a route that throws costs its own request only.
-    options.warn(`http: ${request.method ?? ""} ${pathOf(request)}: ${error instanceof Error ? error.message : String(error)}`);
+    serving.options.warn(`http: ${request.method ?? ""} ${pathOf(request)}: ${error instanceof Error ? error.message : String(error)}`);
     answer = jsonAnswer(500, { error: "internal error, see the log" });
   }
   if (response.destroyed) return;
   const body = typeof answer.body === "string" ? Buffer.from(answer.body) : answer.body;
-  // An unread body would be taken for the next request.
-  const unread = request.complete ? {} : { connection: "close" };
-  response.writeHead(answer.status, {
-    "content-type": answer.contentType,
-    "content-length": body.length,
-    "x-content-type-options": "nosniff",
-    ...unread,
-    ...answer.headers,
-  });
-  response.end(request.method === "HEAD" ? undefined : body);
+  // Who was not told to go on with a body may send it or not: after that nothing can be read.
+  const unasked = request.headers.expect !== undefined && !request.complete;
+  const close = unasked ? { connection: "close" } : {};
+  if (!unasked && !request.complete) linger(request, serving.limits.lingerMs);
+  const content = answer.status === 204 ? {} : { "content-type": answer.contentType, "content-length": body.length };
+  response.writeHead(answer.status, { ...content, "x-content-type-options": "nosniff", ...close, ...answer.headers });
+  response.end(request.method === "HEAD" || answer.status === 204 ? undefined : body);
 }
 
-async function answerTo(routes: readonly Route[], limits: ServerLimits, request: IncomingMessage): Promise<HttpAnswer> {
+/** Reads over the rest of a body nobody wants, for a while: cutting the connection at once could cut the answer off too. */
+function linger(request: IncomingMessage, lingerMs: number): void {
+  request.resume();
+  const cut = setTimeout(() => request.socket.destroy(), lingerMs);
+  const done = (): void => {
+    clearTimeout(cut);
+  };
+  request.once("end", done);
+  request.once("close", done);
+}
+
+async function answerTo({ options, limits, budget }: Serving, request: IncomingMessage, response: ServerResponse): Promise<HttpAnswer> {
   const path = pathOf(request);
-  const here = routes.filter((route) => route.path === path);
-  if (here.length === 0) return jsonAnswer(404, { error: `no such path: ${path}`, paths: [...new Set(routes.map((route) => route.path))] });
+  const here = options.routes.filter((route) => route.path === path);
+  if (here.length === 0) return jsonAnswer(404, { error: `no such path: ${path}`, paths: [...new Set(options.routes.map((route) => route.path))] });
   const method = request.method === "HEAD" ? "GET" : request.method;
   const route = here.find((candidate) => candidate.method === method);
   if (route === undefined) {
     const allowed = here.map((candidate) => candidate.method).join(", ");
-    return jsonAnswer(405, { error: `${path} answers ${allowed}, not ${request.method ?? ""}` }, { allow: allowed });
+    const answer = refusalOf(here[0], 405, `${path} answers ${allowed}, not ${request.method ?? ""}`);
+    return { ...answer, headers: { ...answer.headers, allow: allowed } };
   }
-  const body = await bodyOf(request, limits.bodyBytesMax);
-  if (body === undefined) return jsonAnswer(413, { error: `body over ${limits.bodyBytesMax} bytes; send smaller batches` });
   const target = request.url ?? "/";
   const query = new URLSearchParams(target.includes("?") ? target.slice(target.indexOf("?") + 1) : "");
-  return route.answer({ method: request.method ?? "GET", path, query, headers: request.headers, body });
+  const head = { method: request.method ?? "GET", path, query, headers: request.headers };
+  const turnedAway = route.admit?.(head);
+  if (turnedAway !== undefined) return turnedAway;
+  const unsent = Number(request.headers["content-length"] ?? 0) > limits.bodyBytesMax;
+  if (!unsent && request.headers.expect !== undefined) response.writeContinue();
+  const result = await readBody(request, limits.bodyBytesMax, budget);
+  if (!result.ok) return result.reason === "too_large" ? tooLarge(route, limits) : tooBusy(route);
+  try {
+    return await route.answer({ ...head, body: result.body });
+  } finally {
+    budget.bytes -= result.body.length;
+  }
+}
+
+function refusalOf(route: Route | undefined, status: number, message: string): HttpAnswer {
+  return route?.refuse?.(status, message) ?? jsonAnswer(status, { error: message });
+}
+
+function tooLarge(route: Route, limits: ServerLimits): HttpAnswer {
+  return refusalOf(route, 413, `body over ${limits.bodyBytesMax} bytes; send smaller batches`);
+}
+
+/** 503, because Telegraf's outputs.influxdb throws a batch away at 429. */
+function tooBusy(route: Route): HttpAnswer {
+  const answer = refusalOf(route, 503, "too many requests at one time; come again");
+  return { ...answer, headers: { ...answer.headers, "retry-after": "1" } };
 }
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? "/").split("?", 1)[0] ?? "/";
-}
-
-/** The whole body, undefined when it is over the bound. Throws when the client goes away. */
-async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
-  if (Number(request.headers["content-length"] ?? 0) > bytesMax) return undefined;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    if (!(chunk instanceof Buffer)) continue;
-    bytes += chunk.length;
-    if (bytes > bytesMax) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, bytes);
 }
 
 function isLoopback(host: string): boolean {

@@ -70,13 +70,21 @@ export const LINE_BYTES_MAX: i32 = 1048576;
 /** Longest line, plus a read, plus slack that scans may look at. */
 export const INPUT_BYTES: i32 = 2162688;
 export const INPUT_SLACK: i32 = 64;
-export const ROOT_PAGES: i32 = 35;
+/** A piece of a whole document, beside the stream's unfinished line. INPUT_SLACK bytes of it stay unused. */
+export const BODY_AT: i32 = 2293760;
+export const BODY_BYTES: i32 = 1114112;
+/** Key bytes that are put together from parts. */
+export const COMPOSED_AT: i32 = 3407872;
+export const COMPOSED_BYTES: i32 = 1114112;
+export const ROOT_PAGES: i32 = 69;
 
 /** Why a sample is ignored (index into ROOT_IGNORED). */
 export const IGNORED_UNMATCHED: i32 = 0;
 export const IGNORED_STRING: i32 = 1;
 export const IGNORED_NAME: i32 = 2;
 export const IGNORED_MEMORY: i32 = 3;
+export const IGNORED_STALE: i32 = 4;
+export const IGNORED_NAN: i32 = 5;
 
 // ---- Table: open addressing, slots of { hash i32, -> record }, at most 5/8 full ---------------------------------------
 export const TABLE_SLOTS: i32 = 0;

@@ -63,7 +63,7 @@ function decodeSample(reader: FieldReader): DecodedSample {
 }
 
 /** Walks the fields of one message: next(), then tag and one of varint, double(), text(), message(). */
-class FieldReader {
+export class FieldReader {
   tag = 0;
   /** Value of the current varint field, as a signed 64-bit number rounded to a double. */
   varint = 0;
@@ -77,6 +77,11 @@ class FieldReader {
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = start;
     this.#end = end;
+  }
+
+  /** Offset in the bytes of the field that comes next. */
+  get at(): number {
+    return this.#at;
   }
 
   next(): boolean {

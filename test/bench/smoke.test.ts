@@ -13,7 +13,10 @@ describe("bench", () => {
 
   test.each(files)("smoke: %s at tiny scale -> every bench does something", async (file) => {
     const exported = (await import(new URL(file, folder).pathname)) as Record<string, unknown>; // a module namespace
-    for (const bench of benchesOf(file, exported)) expect((await runOnce(bench, 0.001)).ops).toBeGreaterThan(0);
+    for (const bench of benchesOf(file, exported)) {
+      expect((await runOnce(bench, 0.001)).ops).toBeGreaterThan(0);
+      await bench.close?.();
+    }
   });
 
   test("harness: a bench that does nothing -> error that names it", async () => {

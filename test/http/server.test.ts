@@ -93,7 +93,7 @@ describe("http server: bounds", () => {
     ["with a length", "content-length: 1001\r\n\r\n"],
     ["in chunks", `transfer-encoding: chunked\r\n\r\n3e9\r\n${"x".repeat(1001)}\r\n`],
   ])("body over the bound %s -> 413 before the rest is read", async (_how, rest) => {
-    const socket = await rawSocket(await start([ECHO], { bodyBytesMax: 1000 }));
+    const socket = await rawSocket(await start([ECHO], { bodyBytesMax: 1000, lingerMs: 50 }));
     socket.write(`POST /echo HTTP/1.1\r\nhost: a\r\n${rest}`);
     const text = await textUntilClosed(socket);
     expect(text).toMatch(/^HTTP\/1.1 413 /);
@@ -149,7 +149,7 @@ describe("http server: life", () => {
     await server?.close(0);
     const { port } = await start([], {}, "0.0.0.0");
     expect(warnings).toEqual([
-      `http: 0.0.0.0:${port} can be reached from other machines and asks for no token; --listen 127.0.0.1:${port} keeps it on this one`,
+      `http: 0.0.0.0:${port} can be reached from other machines and asks for no token; --token-file asks for one, --listen 127.0.0.1:${port} keeps it on this one`,
     ]);
   });
 

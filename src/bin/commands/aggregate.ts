@@ -11,6 +11,7 @@ import { Aggregator, type Stopped } from "../../drive/aggregator.js";
 import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
 import { holdSignals } from "../../execd/signals.js";
 import { readStdin, stdinKind } from "../../execd/stdin.js";
+import { createIngest, type Ingest } from "../../http/ingest.js";
 import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
 import { type RunningServer, startServer } from "../../http/server.js";
@@ -19,16 +20,18 @@ import { openSink } from "../../sink/openSink.js";
 import { type Sink, SinkUrlError } from "../../sink/sink.js";
 import { checkpointFile } from "../../store/checkpointFile.js";
 import { type FolderLock, lockFolder } from "../../store/lock.js";
+import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { loadRules } from "../loadRules.js";
 import { applyConfig, byteSize, collect, duration, option, UsageError } from "../options.js";
 import { version } from "../version.js";
 
-interface AggregateOptions {
+interface AggregateOptions extends ListenOptions {
   readonly rules?: readonly string[];
   readonly mode?: "output" | "serve";
   readonly sink?: readonly string[];
   readonly listen?: string;
+  readonly dbLabel?: string;
   readonly data?: string;
   readonly naming: "telegraf" | "vmagent";
   readonly maxFuture: number;
@@ -38,24 +41,23 @@ interface AggregateOptions {
 
 /** SIGTERM comes 5 s after EOF and SIGKILL 5 s later; we want to be gone before the first. */
 const STOP_DEADLINE_MS = 2500;
+/** Every Telegraf of a fleet keeps one open. */
+const CONNECTIONS_MAX = 8192;
 const DEFAULT_PORT = "127.0.0.1:4581";
 /** Telegraf may still be reading what we wrote last. */
 const LINGER_MS = 300;
 
 export function registerAggregate(program: Command): void {
-  program
-    .command("aggregate")
-    .description("aggregate Telegraf's lines from standard input and send the results to a sink")
+  addListenOptions(program.command("aggregate"))
+    .description("aggregate Telegraf's lines, from standard input and by HTTP, and send the results to a sink")
     .addOption(option("--config <file>", "limpet.yaml; its `aggregate:` section holds these options with _ for -"))
     .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect))
     .addOption(
-      new Option("--mode <mode>", "output: read standard input; serve: /metrics and status only (by default what fd 0 is decides)").choices([
-        "output",
-        "serve",
-      ]),
+      new Option("--mode <mode>", "output: read standard input; serve: HTTP only (by default what fd 0 is decides)").choices(["output", "serve"]),
     )
     .addOption(option("--sink <url>", "http(s)://... (remote write, full path), file:PATH or stdout:; repeatable").argParser(collect))
-    .addOption(option("--listen <host:port>", "address of /metrics, /healthz, /readyz and /api/v1/status (127.0.0.1:4581)"))
+    .addOption(option("--listen <host:port>", "address of the HTTP doors, /metrics and status (127.0.0.1:4581)"))
+    .addOption(option("--db-label <label>", "give every line posted to a database or bucket its name as this label"))
     .addOption(option("--data <dir>", "folder for the state that a clean stop keeps for the next start"))
     .addOption(option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
     .addOption(option("--max-future <duration>", "samples further ahead of the clock are dropped").argParser(duration).default(60_000, "1m"))
@@ -114,24 +116,32 @@ async function openData(folder: string): Promise<FolderLock> {
 
 /** The listener. With the default port a taken one is no failure: Telegraf may start us twice. */
 async function listen(
-  watched: Watched,
+  doors: { readonly watched: Watched; readonly ingest: Ingest; readonly listening: Listening },
   options: AggregateOptions,
   about: { mode: string; startedMs: number },
   log: Log,
 ): Promise<RunningServer | undefined> {
+  const { watched, ingest, listening } = doors;
   const address = parseListenAddress(options.listen ?? DEFAULT_PORT);
   if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
   const page = createMetricsPage(() => selfStats(watched));
   const routes = probeRoutes({
     healthy: () => ({ ok: true }),
-    ready: () => watched.aggregator.ready(),
+    ready: () => {
+      const data = ingest.ready();
+      return data.ok ? watched.aggregator.ready() : data;
+    },
     metrics: () => page.text(),
     status: () => statusPage(watched, { version, ...about }),
+    tokens: listening.adminTokens,
   });
   const result = await startServer({
     host: address.host,
     port: address.port,
-    routes,
+    routes: [...routes, ...ingest.routes],
+    tls: listening.tls,
+    guarded: listening.tokens !== undefined,
+    limits: { connectionsMax: CONNECTIONS_MAX },
     warn: (message) => {
       log.warn(message);
     },
@@ -161,6 +171,7 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   if (mode === "output" && reads === undefined)
     throw new UsageError("--mode output reads lines from standard input, which is a terminal or empty; pipe Telegraf into it");
   if (options.rules === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
+  const listening = readListenOptions(options);
   const log = openLog(mode, options.sink ?? []);
   const signals = holdSignals({
     obeyInterrupt: mode === "serve",
@@ -186,7 +197,16 @@ async function aggregate(options: AggregateOptions): Promise<void> {
         });
   const aggregator = new Aggregator({ engine, sinks, log, clock, checkpoint, onBroken: crash });
   const watched: Watched = { engine, aggregator, sinks };
-  const server = await listen(watched, options, { mode, startedMs }, log);
+  const ingest = createIngest({
+    read: (document) => aggregator.read(document),
+    warn: (message, kind) => {
+      log.warn(message, kind);
+    },
+    tokens: listening.tokens,
+    dbLabel: options.dbLabel,
+    version,
+  });
+  const server = await listen({ watched, ingest, listening }, options, { mode, startedMs }, log);
   try {
     await aggregator.start();
   } catch (error) {
@@ -196,12 +216,14 @@ async function aggregate(options: AggregateOptions): Promise<void> {
     const cure = error.code === "no_memory" ? "raise --memory-max" : "start the version that wrote it, or remove the file to start without it";
     throw new UsageError(`${join(options.data ?? "", "checkpoint")}: ${error.message}; ${cure}`);
   }
+  ingest.open();
   log.info(
     `limpet ${version}: ${String(rules.length)} rules, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
   );
   const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
   await Promise.race([aggregator.inputEnded, signals.stop]);
   reader?.stop();
+  await ingest.close();
   const stopped = await aggregator.stop(STOP_DEADLINE_MS);
   await server?.close(200);
   lock?.release();
