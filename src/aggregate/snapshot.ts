@@ -10,6 +10,7 @@ import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { xxh64 } from "../base/xxh64.js";
 import {
   CELL_NEWER,
+  DROPPED_IDENTITY,
   GROUP_HASH,
   GROUP_HISTOGRAM,
   GROUP_IDENTITY,
@@ -34,7 +35,7 @@ import {
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
-import { type Admission, lastBytesOf } from "./admission.js";
+import { type Admission, type GroupIdentity, lastBytesOf } from "./admission.js";
 import { readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
 import { SnapshotError } from "./snapshotError.js";
@@ -103,6 +104,8 @@ export interface Restored {
   readonly outbox: readonly OutboxBlock[];
   readonly forgottenRules: readonly string[];
   readonly forgottenGroups: number;
+  /** Rules some of whose Groups were left out: with the outputs of today they would write what another rule's Groups write. */
+  readonly collidingRules: readonly string[];
   /** Rules whose open windows were given up because an output was added that they hold no state for. */
   readonly clippedRules: readonly string[];
 }
@@ -245,20 +248,21 @@ function restoreBody(target: Omit<SnapshotSource, "outbox">, header: Header, rea
   let series = 0;
   let forgottenGroups = 0;
   const clipped = new Set<string>();
+  const colliding = new Set<string>();
   for (let i = 0; i < header.groups; i++) {
     const names = header.names[reader.u32()];
     const from = names === undefined ? undefined : header.rules[names.rule];
     if (names === undefined || from === undefined) throw new RangeError("no such name");
     const compiled = current[names.rule];
-    const lasts = readGroup(reader, { target, compiled, metric: names.metric, flags: from.flags, clipped });
-    if (compiled === undefined) forgottenGroups++;
+    const lasts = readGroup(reader, { target, compiled, metric: names.metric, flags: from.flags, clipped, colliding });
+    if (lasts === undefined) forgottenGroups++;
     else {
       groups++;
       series += lasts;
     }
   }
   const forgottenRules = header.rules.filter((_rule, i) => current[i] === undefined).map((rule) => rule.name);
-  return { id: header.id, groups, series, outbox, forgottenRules, forgottenGroups, clippedRules: [...clipped] };
+  return { id: header.id, groups, series, outbox, forgottenRules, forgottenGroups, collidingRules: [...colliding], clippedRules: [...clipped] };
 }
 
 function restoreRule(compiled: CompiledRule, from: RuleHeader): void {
@@ -276,16 +280,26 @@ interface GroupReading {
   readonly metric: string;
   readonly flags: number;
   readonly clipped: Set<string>;
+  readonly colliding: Set<string>;
 }
 
-/** Reads one Group, into the engine when its rule is still there. Returns the number of its Lasts. */
-function readGroup(reader: ByteReader, reading: GroupReading): number {
-  const { target, compiled, metric } = reading;
+/** Where a Group of the snapshot goes: 0 when its rule is gone, or an edited rule has come to write its output series. */
+function placeOf({ target, compiled, metric, colliding }: GroupReading, identity: GroupIdentity): number {
+  if (compiled === undefined) return 0;
+  const group = target.admission.group(compiled, identity, metric, false);
+  if (group >= 0) return group;
+  if (group !== -1 - DROPPED_IDENTITY) throw new SnapshotError("no_memory", "no memory to restore all of it");
+  colliding.add(compiled.rule.name);
+  return 0;
+}
+
+/** Reads one Group, into the engine when there is a place for it. Returns the number of its Lasts, undefined when there is none. */
+function readGroup(reader: ByteReader, reading: GroupReading): number | undefined {
+  const { target, compiled } = reading;
   const identity = decodeIdentity(reader.bytes(reader.u32()));
   const state = reader.i32();
   const numbers = GROUP_NUMBERS.map(() => reader.f64());
-  const group = compiled === undefined ? 0 : target.admission.group(compiled, identity, metric, false);
-  if (group < 0) throw new SnapshotError("no_memory", "no memory to restore all of it");
+  const group = placeOf(reading, identity);
   if (group !== 0) {
     i32.store(group + GROUP_STATE, state);
     for (const [i, at] of GROUP_NUMBERS.entries()) f64.store(group + at, numbers[i] ?? 0);
@@ -295,12 +309,13 @@ function readGroup(reader: ByteReader, reading: GroupReading): number {
   const lasts = reader.u32();
   for (let i = 0; i < lasts; i++) readLast(reader, reading, group);
   const cells = reader.u32();
+  const owner = group === 0 ? undefined : compiled;
   for (let i = 0; i < cells; i++) {
-    if (readCell(reader, { root: target.root, compiled, group, flags: reading.flags }) === "clipped" && compiled !== undefined) {
-      reading.clipped.add(compiled.rule.name);
+    if (readCell(reader, { root: target.root, compiled: owner, group, flags: reading.flags }) === "clipped" && owner !== undefined) {
+      reading.clipped.add(owner.rule.name);
     }
   }
-  return lasts;
+  return group === 0 ? undefined : lasts;
 }
 
 function readLast(reader: ByteReader, { target, compiled }: GroupReading, group: number): void {

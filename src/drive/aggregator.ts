@@ -77,6 +77,10 @@ export class Aggregator implements InputTarget {
       await checkpoint?.discard();
       log.info(`restored ${count(restored.groups, "group")} and ${String(restored.series)} counter series from the last stop`);
       for (const rule of restored.forgottenRules) log.warn(`rule ${rule} is gone from the rule files: its state was dropped`);
+      for (const rule of restored.collidingRules)
+        log.warn(
+          `rule ${rule} now writes output series of another rule: its state for those was dropped; set output_name or labels in one of the two`,
+        );
       for (const rule of restored.clippedRules) log.warn(`rule ${rule} has new outputs: its open windows were dropped, it starts clean`);
       this.#resume(restored.outbox);
     }

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Engine } from "#limpet/aggregate/engine.js";
 import { type KeyRange, restoreSnapshot, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
 import { SnapshotError } from "#limpet/aggregate/snapshotError.js";
-import { disposeEngines, feedLines, finish, openEngine, tick } from "./openEngine.js";
+import { disposeEngines, feedLines, finish, imbalance, openEngine, tick } from "./openEngine.js";
 
 const RULES = `
 - { match: m_f, interval: 10s, grace: 5s, by: [s], outputs: [sum_samples, stddev, last, "quantiles(0.5)"] }
@@ -126,6 +126,19 @@ describe("snapshot", () => {
       clippedRules: [engine.rules[1]?.rule.name],
     });
     expect(finish(engine, 130_000).some((row) => row.includes("m_f:10s_by_s_sum_samples"))).toBe(true);
+  });
+
+  test("snapshot: an added output that another rule's group writes too -> that group left out and said, the others restored", () => {
+    const rules = (second: string): string => `
+- { match: '{__name__=~"a_f|b_f"}', interval: 10s, grace: 5s, by: [s], outputs: [sum_samples] }
+- { match: '{__name__=~"b_f|c_f"}', interval: 10s, grace: 5s, by: [s], outputs: [${second}] }`;
+    const engine = openEngine(rules("min"), { startMs: 100_000 });
+    feedLines(engine, 101_000, "a,s=x f=1 101000", "b,s=x f=2 101000", "c,s=x f=3 101000");
+    const copy = openEngine(rules("min, sum_samples"), { startMs: 101_000 });
+    expect(restoreSnapshot(copy, snapshotOf(engine))).toMatchObject({ groups: 3, forgottenGroups: 1, collidingRules: [copy.rules[1]?.rule.name] });
+    feedLines(copy, 102_000, "b,s=x f=20 102000");
+    expect(imbalance(copy)).toEqual([0, 0, 0]);
+    expect(tick(copy, 115_000).filter((row) => row.startsWith("b_"))).toEqual(['b_f:10s_by_s_sum_samples{s="x"} 22 110000']);
   });
 
   test("snapshot: version 1 as it was first written -> read, its rows unchanged", () => {
