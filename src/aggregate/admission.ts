@@ -231,7 +231,8 @@ export class Admission {
   /** Forgets addresses of Groups, and names of relabelled ones; after a sweep has freed some. */
   forgetGroups(names: readonly number[]): void {
     this.#cache.clear();
-    this.#freeNames.push(...names);
+    // Not a spread: as arguments, the names of 200 000 Groups would overflow the stack.
+    for (const name of names) this.#freeNames.push(name);
     this.#owners?.forgetDead(this.#rules);
     this.#line = { key: 0, names: NO_NAMES };
   }
@@ -270,7 +271,8 @@ export class Admission {
       if (!bytes.equals(heap8.subarray(at, at + i32.load(group + GROUP_IDENTITY_BYTES)))) continue;
       const ledger = i32.load(group + GROUP_LEDGER);
       if (ledger === compiled.ledger) return group;
-      if (shared !== undefined && this.#shareOutput(group, shared)) return -1 - DROPPED_IDENTITY;
+      // With relabelled rules about, the rows themselves tell.
+      if (shared !== undefined && rows === undefined && this.#shareOutput(group, shared)) return -1 - DROPPED_IDENTITY;
     }
     if (taken) return -1 - DROPPED_IDENTITY;
     if (capped && i32.load(compiled.ledger + LEDGER_GROUP_COUNT) >= compiled.rule.maxGroups) return -1 - DROPPED_SERIES_CAP;

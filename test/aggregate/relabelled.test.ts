@@ -111,7 +111,7 @@ describe("output relabelling", () => {
 
   const merging = rule("match: cpu_usage, by: [dc], output_relabel_configs: [{action: lowercase, source_labels: [dc], target_label: dc}]");
 
-  async function dropped(text: string): Promise<unknown> {
+  async function dropped(text: string): Promise<[string[], unknown[]]> {
     const outputs = await loadOutputs();
     const { rules, problems } = readRules([{ name: "r", text }], { outputs, env: {}, naming: "telegraf" });
     expect(problems.filter((problem) => problem.severity === "error")).toEqual([]);
@@ -134,6 +134,17 @@ describe("output relabelling", () => {
       ["cpu_usage:10s_by_dc_sum_samples{dc=EU} 1", "cpu_usage:10s_by_dc_sum_samples{dc=eu} 2", "mem_usage:10s_by_dc_sum_samples{dc=EU} 4"],
       [{}, { identity: 2 }],
     ]);
+  });
+
+  test("output: another rule's steps drop or rename the row -> the series is free", async () => {
+    const drops = rule("match: cpu_usage, by: [dc], output_relabel_configs: [{action: drop, if: '{__name__=~\".*_max\"}'}]");
+    const two = drops.replace("[sum_samples]", "[sum_samples, max]");
+    const plain = rule("match: '{__name__=~\"cpu_usage|mem_usage\"}', by: [dc]").replace("sum_samples", "max");
+    const [found, reasons] = await dropped(`${two}\n${plain}`);
+    expect(reasons).toEqual([{}, {}]);
+    expect(found).toContain("cpu_usage:10s_by_dc_max{dc=EU} 1");
+    const renames = two.replace("action: drop, if", "target_label: __name__, replacement: other, if");
+    expect((await dropped(`${renames}\n${plain}`))[1]).toEqual([{}, {}]);
   });
 
   test("output: moved by a snapshot between the lines -> the same rows", async () => {
@@ -164,6 +175,16 @@ describe("output relabelling", () => {
     // One place for names serves all Groups that came one after the other.
     expect(() => engine.admission.names(3)).toThrow();
     expect(engine.ledger().rules[0]?.groups).toBe(0);
+    engine.dispose();
+  });
+
+  test("output: the names of 300 000 groups given back at once -> taken", async () => {
+    const outputs = await loadOutputs();
+    const { rules } = readRules([{ name: "r", text: merging }], { outputs, env: {}, naming: "telegraf" });
+    const engine = new Engine({ rules, outputs, naming: "telegraf", startMs: 0, maxFutureMs: 60_000, memoryBytesMax: 2 ** 28 });
+    expect(() => {
+      engine.admission.forgetGroups(Array.from({ length: 300_000 }, (_, i) => i));
+    }).not.toThrow();
     engine.dispose();
   });
 });
