@@ -35,14 +35,27 @@ import {
 import { heapBuffer } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.js";
-import type { CompiledRule, OutputNames } from "./compile.js";
+import type { CompiledOutput, CompiledRule, OutputNames } from "./compile.js";
 import { FlushView } from "./windowView.js";
 
-/** Name and own labels of every row of every output, per OutputNames. */
-export type RowLabels = readonly (readonly LabelBytes[])[][];
+/** Name and own labels of every row of every output, per OutputNames; made when a row first needs them (most of 488 never do). */
+export interface RowLabels {
+  readonly names: OutputNames;
+  /** By output, by row. */
+  readonly made: readonly (LabelBytes[] | undefined)[][];
+}
 
 export function rowLabelsOf(compiled: CompiledRule, names: OutputNames): RowLabels {
-  return compiled.outputs.map(({ rows }, i) => rows.map((row) => rowLabels(names.names[i] ?? new Uint8Array(0), row.labels)));
+  return { names, made: compiled.outputs.map(() => []) };
+}
+
+function labelsOf({ names, made }: RowLabels, { rows }: CompiledOutput, output: number, row: number): readonly LabelBytes[] {
+  const known = made[output]?.[row];
+  if (known !== undefined) return known;
+  const labels = rowLabels(names.names[output] ?? new Uint8Array(0), rows[row]?.labels ?? []);
+  const rowsMade = made[output];
+  if (rowsMade !== undefined) rowsMade[row] = labels;
+  return labels;
 }
 
 export interface Closing {
@@ -129,11 +142,15 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
     const entry = compiled.outputs[i];
     if (entry === undefined || (idle && entry.output.idle === "nothing")) continue;
     const startMs = entry.output.type === "counter" ? f64.load(group + GROUP_START) : 0;
-    for (let r = 0; r < entry.rows.length; r++) {
+    for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
       const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);
-      if (!Number.isNaN(value)) writer.row(heapBuffer, identity, labels[i]?.[r] ?? [], { timestampMs: stampMs, value, startMs });
+      if (!Number.isNaN(value)) writer.row(heapBuffer, identity, labelsOf(labels, entry, i, r), { timestampMs: stampMs, value, startMs });
     }
   }
+}
+
+function nextRow({ output }: CompiledOutput, view: FlushView, from: number): number {
+  return output.nextRow === undefined ? from : output.nextRow(view, from);
 }
 
 /** Start of the first Window that has something to close: the oldest Cell's, or the next one while a Group is alive. +Infinity: none. */

@@ -43,6 +43,8 @@ export interface WindowView {
   readonly valueCount: number;
   /** histogram: count of a vmrange bucket (index 0..487, kernel/histogram.ts) since the Group's start. */
   rangeCount(index: number): number;
+  /** histogram: the first non-empty bucket at or after `from`, 488 when there is none. */
+  nextRange(from: number): number;
   /** sketch: the value at rank phi (0..1), within 0.54 % of it; NaN without samples. */
   quantile(phi: number): number;
 }
@@ -65,4 +67,6 @@ export interface Output {
   check(args: readonly number[]): string | undefined;
   /** The rows one Group yields. Called once per rule, never per flush. */
   rows(args: readonly number[]): readonly OutputRow[];
+  /** For outputs with many rows that are mostly empty: the first row at or after `from` that may have a value. Default: `from`. */
+  nextRow?(view: WindowView, from: number): number;
 }

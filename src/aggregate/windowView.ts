@@ -1,6 +1,7 @@
 // The flyweight that outputs read: one Group in one closed Window, straight from kernel memory. Numbers are computed when an
 // output asks for them, with one rounding each.
 import { add, divide, multiply, negate, type Pair, round, squareRoot } from "../base/doubleDouble.js";
+import { nextRange } from "../kernel/histogram.js";
 import {
   BASIC_COUNT,
   BASIC_LAST,
@@ -16,6 +17,7 @@ import {
   GROUP_SAMPLES,
   GROUP_TOTAL,
   HISTOGRAM_SIDE,
+  RANGE_BUCKETS,
   SET_COUNT,
 } from "../kernel/layout.js";
 import type { CompiledRule } from "./compile.js";
@@ -124,6 +126,11 @@ export class FlushView implements WindowView {
   rangeCount(index: number): number {
     const histogram = i32.load(this.#group + GROUP_HISTOGRAM);
     return histogram === 0 ? 0 : countAt(histogram + HISTOGRAM_SIDE, index);
+  }
+
+  nextRange(from: number): number {
+    const histogram = i32.load(this.#group + GROUP_HISTOGRAM);
+    return histogram === 0 ? RANGE_BUCKETS : nextRange(histogram, from);
   }
 
   quantile(phi: number): number {

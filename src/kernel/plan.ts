@@ -160,7 +160,8 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
     if ((flags & KIND_MOMENTS) != 0) addMoments(cell + i32.load(rule + RULE_MOMENTS_AT), value);
   }
   if (counts != 0) addCounter(group, cell, last, time, value);
-  else if ((flags & KIND_SERIES) != 0 && time > f64.load(last + LAST_TIME)) f64.store(last + LAST_TIME, time);
+  // What tells series apart lives on with them, be they counters or not.
+  if ((flags & KIND_SERIES) != 0 && time > f64.load(last + LAST_TIME)) f64.store(last + LAST_TIME, time);
   if (time > f64.load(cell + CELL_NEWEST)) f64.store(cell + CELL_NEWEST, time);
 }
 

@@ -69,19 +69,15 @@ export function hashBytes(at: i32, length: i32): i32 {
   return hash ^ (hash >>> 13);
 }
 
-/** Whether `length` bytes at `a` (any address) and `b` (4-aligned, readable to the next multiple of 4) are equal. */
+/** Whether `length` bytes at `a` and `b` are equal. Four at a time; the last word may overlap the one before. */
 export function equalBytes(a: i32, b: i32, length: i32): i32 {
-  let i: i32 = 0;
-  const wordEnd: i32 = length - 3;
-  while (i < wordEnd) {
-    if (unaligned(a + i) != i32.load(b + i)) return 0;
-    i = i + 4;
+  if (length < 4) {
+    for (let i: i32 = 0; i < length; i = i + 1) if (i32.load8_u(a + i) != i32.load8_u(b + i)) return 0;
+    return 1;
   }
-  while (i < length) {
-    if (i32.load8_u(a + i) != i32.load8_u(b + i)) return 0;
-    i = i + 1;
-  }
-  return 1;
+  const last: i32 = length - 4;
+  for (let i: i32 = 0; i < last; i = i + 4) if (unaligned(a + i) != unaligned(b + i)) return 0;
+  return unaligned(a + last) == unaligned(b + last) ? 1 : 0;
 }
 
 /** Length of the key at `p`; -1 when only the decoder can tell. */

@@ -186,7 +186,7 @@ describe("distinct sets", () => {
   });
 
   test("memory: windows of sets and histograms come and go -> it does not grow", () => {
-    const engine = open(`${BASE}, outputs: [count_series, unique_samples, histogram_bucket]}`);
+    const engine = open(`${BASE.replace("__name__", "host")}, outputs: [count_series, unique_samples, histogram_bucket]}`);
     const used: number[] = [];
     for (let window = 0; window < 60; window++) {
       const from = window * 40;

@@ -170,7 +170,7 @@ describe("stop and start with --data", () => {
       await first.write(lines.join(""));
     }
     await first.stop();
-    const small = start("--memory-max", "4MiB");
+    const small = start("--memory-max", "6MiB");
     expect([(await small.ended()).code, small.stdout.includes("reading")]).toEqual([2, false]);
     expect(small.stderr).toMatch(/^E! .*checkpoint: no memory to restore all of it; raise --memory-max\n$/);
     const third = await start().ready();

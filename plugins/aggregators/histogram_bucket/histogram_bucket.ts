@@ -41,4 +41,5 @@ export const output: Output = {
   type: "counter",
   check: (args) => (args.length === 0 ? undefined : "histogram_bucket takes no arguments"),
   rows: () => rows,
+  nextRow: (view, from) => view.nextRange(from),
 };
