@@ -54,7 +54,8 @@ async function reload({ load, open, aggregator, log }: ReloadOptions, current: L
     log.error(`reload: ${error.message}; the old rules go on; raise --memory-max, old and new state must fit side by side`);
     return current;
   }
-  log.info(`reload: ${String(next.rules.length)} rules, ${String(keptOf(current, next))} of them as before`);
+  const noun = next.rules.length === 1 ? "rule" : "rules";
+  log.info(`reload: ${String(next.rules.length)} ${noun}, ${String(keptOf(current, next))} of them as before`);
   return next;
 }
 
