@@ -10,6 +10,7 @@ import {
   CELL_NEWEST,
   CELL_WINDOW,
   COUNTER_BYTES,
+  FLAG_RATE,
   HISTOGRAM_SIDE,
   KIND_BASIC,
   KIND_COUNTER,
@@ -36,10 +37,12 @@ import {
 } from "../kernel/layout.js";
 import { addToSet, openSet } from "../kernel/set.js";
 import { bucketAt, openSketch } from "../kernel/sketch.js";
-import type { CompiledRule } from "./compile.js";
+import { type CompiledRule, flagsOfKinds } from "./compile.js";
+import type { Output } from "./output.js";
 import { SnapshotError } from "./snapshotError.js";
 
-const KINDS = KIND_BASIC | KIND_MOMENTS | KIND_COUNTER | KIND_SKETCH | KIND_SERIES | KIND_VALUES | KIND_HISTOGRAM;
+/** Everything that a Window has from its first sample on or not at all. */
+const KINDS = KIND_BASIC | KIND_MOMENTS | KIND_COUNTER | FLAG_RATE | KIND_SKETCH | KIND_SERIES | KIND_VALUES | KIND_HISTOGRAM;
 
 /** Flat states in the order of a Cell: kind, bytes, and where a rule keeps it (0: it does not). */
 const FLAT = [
@@ -141,13 +144,19 @@ export interface CellTarget {
   readonly flags: number;
 }
 
-/** Reads one Cell. `clipped`: the rule now wants a state the snapshot does not have, so the open window is given up. */
-export function readCell(reader: ByteReader, { root, compiled, group, flags }: CellTarget): "restored" | "skipped" | "clipped" {
+/** Whether an output needs states that a snapshot taken under `flags` does not have. */
+export function needsMore(output: Output, flags: number): boolean {
+  return (flagsOfKinds(output.kinds) & KINDS & ~flags) !== 0;
+}
+
+/**
+ * Reads one Cell. A state the rule wants but the snapshot does not have stays empty: its outputs begin with the next Window.
+ * Returns the start of the Cell's Window.
+ */
+export function readCell(reader: ByteReader, { root, compiled, group, flags }: CellTarget): number {
   const window = reader.f64();
   const newest = reader.f64();
-  const missing = compiled === undefined ? 0 : compiled.flags & KINDS & ~flags;
-  const restores = compiled !== undefined && missing === 0;
-  const cell = restores ? cellFor(root, group, window) : 0;
+  const cell = compiled === undefined ? 0 : cellFor(root, group, window);
   if (cell === NO_MEMORY) throw noRoom();
   if (cell !== 0) f64.store(cell + CELL_NEWEST, newest);
   for (const { kind, bytes, at } of FLAT) {
@@ -164,8 +173,7 @@ export function readCell(reader: ByteReader, { root, compiled, group, flags }: C
     if (into !== 0) i32.store(cell + into, sketch);
   }
   readSlots(reader, { root, compiled, group, flags }, cell);
-  if (restores) return "restored";
-  return missing === 0 ? "skipped" : "clipped";
+  return window;
 }
 
 function readSlots(reader: ByteReader, { root, compiled, flags }: CellTarget, cell: number): void {

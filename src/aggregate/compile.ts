@@ -52,6 +52,8 @@ import type { Rule } from "./rule.js";
 export interface CompiledOutput {
   readonly output: Output;
   readonly rows: readonly OutputRow[];
+  /** Windows that start before it (ms) yield no rows: their state is not whole. */
+  cleanFromMs: number;
 }
 
 /** The names one metric gets from a rule: what Groups share, made once per (rule, metric name). */
@@ -100,9 +102,13 @@ const KIND_FLAGS: Readonly<Record<StateKind, number>> = {
 
 const FIRST: Readonly<Record<Rule["firstSample"], number>> = { auto: FIRST_AUTO, zero: FIRST_ZERO, baseline: FIRST_BASELINE };
 
+/** RULE_FLAGS bits of state kinds. */
+export function flagsOfKinds(kinds: readonly StateKind[]): number {
+  return kinds.reduce((flags, kind) => flags | KIND_FLAGS[kind], 0);
+}
+
 function flagsOf(rule: Rule, outputs: readonly CompiledOutput[]): number {
-  let flags = 0;
-  for (const { output } of outputs) for (const kind of output.kinds) flags |= KIND_FLAGS[kind];
+  let flags = flagsOfKinds(outputs.flatMap(({ output }) => output.kinds));
   if (rule.temporality === "delta") flags |= FLAG_DELTA;
   if (rule.time === "arrival") flags |= FLAG_ARRIVAL;
   // A carried sample would shorten the next rate's time span: rules with a rate drop what is late; the next sample in time
@@ -122,7 +128,7 @@ export function compileRule(
   const outputs = rule.outputs.map((call) => {
     const output = context.outputs.get(call.name);
     if (output === undefined) throw new Error(`${rule.place}: output ${call.name} is not loaded`);
-    return { output, rows: output.rows(call.args) };
+    return { output, rows: output.rows(call.args), cleanFromMs: Number.NEGATIVE_INFINITY };
   });
   const flags = flagsOf(rule, outputs);
   let size = BASIC_AT;

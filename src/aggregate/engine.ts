@@ -15,6 +15,7 @@ import {
   ROOT_EPOCH,
   ROOT_FUTURE,
   ROOT_GROUPS,
+  ROOT_INEXACT,
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_LINES,
@@ -28,7 +29,7 @@ import {
 } from "../kernel/layout.js";
 import "../kernel/constants.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
-import { closeOwner, openOwner, ownedBytes } from "../kernel/pages.js";
+import { closeOwner, openOwner, ownedBytes, shrinkOwner } from "../kernel/pages.js";
 import { run } from "../kernel/reader.js";
 import { tableOpen } from "../kernel/table.js";
 import { decodeLine } from "../metric/lineDecoder.js";
@@ -152,6 +153,23 @@ export class Engine {
 
   memory(): { readonly bytes: number; readonly bytesMax: number } {
     return ownedBytes(this.root);
+  }
+
+  /**
+   * Takes over from an engine whose state was restored into this one: the counts of the process and the unfinished line, which
+   * belong to no slice. The other one keeps nothing but its input area, for a read that is under way; dispose of it after that.
+   */
+  succeed(previous: Engine): void {
+    for (let at = ROOT_LINES; at <= ROOT_INEXACT; at += 8) f64.store(this.root + at, f64.load(previous.root + at));
+    f64.store(this.root + ROOT_NEWEST, f64.load(previous.root + ROOT_NEWEST));
+    this.#linesRead = previous.#linesRead;
+    this.#linesInvalid = { ...previous.#linesInvalid };
+    this.#slowLines = previous.#slowLines;
+    this.#skipping = previous.#skipping;
+    const unfinished = previous.unfinishedInput();
+    heap8.set(unfinished, this.root + INPUT_AT);
+    this.#pending = unfinished.length;
+    shrinkOwner(previous.root);
   }
 
   /** Gives the engine's memory back. */

@@ -142,7 +142,7 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
   const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
   for (let i = 0; i < compiled.outputs.length; i++) {
     const entry = compiled.outputs[i];
-    if (entry === undefined || (idle && entry.output.idle === "nothing")) continue;
+    if (entry === undefined || closing.windowMs < entry.cleanFromMs || (idle && entry.output.idle === "nothing")) continue;
     const startMs = entry.output.type === "counter" ? f64.load(group + GROUP_START) : 0;
     for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
       const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);

@@ -22,6 +22,8 @@ import {
   GROUP_SEEN,
   GROUP_SLICE_KEY,
   GROUP_STATE,
+  KIND_COUNTER,
+  KIND_SERIES,
   LAST_HASH_HIGH,
   LAST_HASH_LOW,
   LAST_NEXT,
@@ -36,7 +38,7 @@ import {
 import { heap8 } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import { type Admission, type GroupIdentity, lastBytesOf } from "./admission.js";
-import { readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
+import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
 import { SnapshotError } from "./snapshotError.js";
 
@@ -106,8 +108,8 @@ export interface Restored {
   readonly forgottenGroups: number;
   /** Rules some of whose Groups were left out: with the outputs of today they would write what another rule's Groups write. */
   readonly collidingRules: readonly string[];
-  /** Rules whose open windows were given up because an output was added that they hold no state for. */
-  readonly clippedRules: readonly string[];
+  /** `rule: output` that begin with the next Window, because the open ones lack the states they need. */
+  readonly lateOutputs: readonly string[];
 }
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
@@ -247,14 +249,14 @@ function restoreBody(target: Omit<SnapshotSource, "outbox">, header: Header, rea
   let groups = 0;
   let series = 0;
   let forgottenGroups = 0;
-  const clipped = new Set<string>();
   const colliding = new Set<string>();
+  const late = new Set<string>();
   for (let i = 0; i < header.groups; i++) {
     const names = header.names[reader.u32()];
     const from = names === undefined ? undefined : header.rules[names.rule];
     if (names === undefined || from === undefined) throw new RangeError("no such name");
     const compiled = current[names.rule];
-    const lasts = readGroup(reader, { target, compiled, metric: names.metric, flags: from.flags, clipped, colliding });
+    const lasts = readGroup(reader, { target, compiled, metric: names.metric, flags: from.flags, late, colliding });
     if (lasts === undefined) forgottenGroups++;
     else {
       groups++;
@@ -262,13 +264,15 @@ function restoreBody(target: Omit<SnapshotSource, "outbox">, header: Header, rea
     }
   }
   const forgottenRules = header.rules.filter((_rule, i) => current[i] === undefined).map((rule) => rule.name);
-  return { id: header.id, groups, series, outbox, forgottenRules, forgottenGroups, collidingRules: [...colliding], clippedRules: [...clipped] };
+  return { id: header.id, groups, series, outbox, forgottenRules, forgottenGroups, collidingRules: [...colliding], lateOutputs: [...late] };
 }
 
 function restoreRule(compiled: CompiledRule, from: RuleHeader): void {
   const { ledger } = compiled;
   if (from.closedMs !== null) f64.store(ledger + LEDGER_CLOSED, from.closedMs);
-  if (from.completeMs !== null) f64.store(ledger + LEDGER_COMPLETE, from.completeMs);
+  // Series that were not remembered then are not known since then.
+  const remembered = (compiled.flags & (KIND_COUNTER | KIND_SERIES) & ~from.flags) === 0;
+  if (from.completeMs !== null && remembered) f64.store(ledger + LEDGER_COMPLETE, from.completeMs);
   for (const [i, count] of from.counters.entries()) f64.store(ledger + LEDGER_MATCHED + i * 8, count);
   compiled.windowsFlushed = from.windowsFlushed;
   compiled.windowsPartial = from.windowsPartial;
@@ -279,7 +283,7 @@ interface GroupReading {
   readonly compiled: CompiledRule | undefined;
   readonly metric: string;
   readonly flags: number;
-  readonly clipped: Set<string>;
+  readonly late: Set<string>;
   readonly colliding: Set<string>;
 }
 
@@ -311,11 +315,19 @@ function readGroup(reader: ByteReader, reading: GroupReading): number | undefine
   const cells = reader.u32();
   const owner = group === 0 ? undefined : compiled;
   for (let i = 0; i < cells; i++) {
-    if (readCell(reader, { root: target.root, compiled: owner, group, flags: reading.flags }) === "clipped" && owner !== undefined) {
-      reading.clipped.add(owner.rule.name);
-    }
+    const windowMs = readCell(reader, { root: target.root, compiled: owner, group, flags: reading.flags });
+    if (owner !== undefined) delayOutputs(owner, windowMs, reading);
   }
   return group === 0 ? undefined : lasts;
+}
+
+/** Outputs whose state an open Window lacks begin behind it. */
+function delayOutputs(compiled: CompiledRule, windowMs: number, { flags, late }: GroupReading): void {
+  for (const entry of compiled.outputs) {
+    if (!needsMore(entry.output, flags)) continue;
+    entry.cleanFromMs = Math.max(entry.cleanFromMs, windowMs + compiled.rule.intervalMs);
+    late.add(`${compiled.rule.name}: ${entry.output.name}`);
+  }
 }
 
 function readLast(reader: ByteReader, { target, compiled }: GroupReading, group: number): void {

@@ -3,11 +3,14 @@ import type { Output } from "../aggregate/output.js";
 import type { Rule } from "../aggregate/rule.js";
 import { readRules } from "../aggregate/ruleFile.js";
 import { formatProblem } from "../aggregate/ruleFileProblem.js";
+import { xxh64Hex } from "../base/xxh64.js";
 import { readRuleFiles } from "./readRuleFiles.js";
 
 export interface LoadedRules {
   /** undefined: there was an error; `messages` says which. */
   readonly rules: readonly Rule[] | undefined;
+  /** Of the files' names and bytes: equal when nothing has changed. */
+  readonly fingerprint: string;
   readonly messages: readonly { readonly severity: "error" | "warning" | "info"; readonly text: string }[];
 }
 
@@ -23,7 +26,12 @@ export async function loadRules(
     ...failures.map((text) => ({ severity: "error" as const, text })),
     ...problems.map((problem) => ({ severity: problem.severity, text: `${formatProblem(problem)}\n${problem.excerpt}` })),
   ];
-  if (messages.some(({ severity }) => severity === "error")) return { rules: undefined, messages };
-  if (rules.length > 0) return { rules, messages };
-  return { rules: undefined, messages: [...messages, { severity: "error", text: "there is no rule in the rule files; add one, see configs/rules" }] };
+  const fingerprint = xxh64Hex(JSON.stringify(files));
+  if (messages.some(({ severity }) => severity === "error")) return { rules: undefined, fingerprint, messages };
+  if (rules.length > 0) return { rules, fingerprint, messages };
+  return {
+    rules: undefined,
+    fingerprint,
+    messages: [...messages, { severity: "error", text: "there is no rule in the rule files; add one, see configs/rules" }],
+  };
 }

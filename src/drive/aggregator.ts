@@ -51,6 +51,11 @@ const LOSS_MS = 30_000;
 
 export class Aggregator implements InputTarget {
   readonly #options: AggregatorOptions;
+  #engine: Engine;
+  /** Where the read that is under way will land. */
+  #room: Buffer | undefined;
+  /** The engine before the last reload, while a read may still land in it. */
+  #retired: Engine | undefined;
   #ready: Health = { ok: false, reason: "starting" };
   #loss: { readonly atMs: number; readonly reason: string } | undefined;
   #ticking: NodeJS.Timeout | undefined;
@@ -63,6 +68,7 @@ export class Aggregator implements InputTarget {
 
   constructor(options: AggregatorOptions) {
     this.#options = options;
+    this.#engine = options.engine;
     this.inputEnded = new Promise((resolve) => {
       this.#ended = resolve;
     });
@@ -70,18 +76,14 @@ export class Aggregator implements InputTarget {
 
   /** Restores the last checkpoint, if there is one, and starts the clock. */
   async start(): Promise<Restored | undefined> {
-    const { engine, checkpoint, log } = this.#options;
+    const { checkpoint, log } = this.#options;
+    const engine = this.#engine;
     const snapshot = await checkpoint?.read();
     const restored = snapshot === undefined ? undefined : restoreSnapshot(engine, snapshot);
     if (restored !== undefined) {
       await checkpoint?.discard();
       log.info(`restored ${count(restored.groups, "group")} and ${String(restored.series)} counter series from the last stop`);
-      for (const rule of restored.forgottenRules) log.warn(`rule ${rule} is gone from the rule files: its state was dropped`);
-      for (const rule of restored.collidingRules)
-        log.warn(
-          `rule ${rule} now writes output series of another rule: its state for those was dropped; set output_name or labels in one of the two`,
-        );
-      for (const rule of restored.clippedRules) log.warn(`rule ${rule} has new outputs: its open windows were dropped, it starts clean`);
+      this.#tellRestored(restored);
       this.#resume(restored.outbox);
     }
     this.#ready = { ok: true };
@@ -91,11 +93,37 @@ export class Aggregator implements InputTarget {
     return restored;
   }
 
+  /** The engine that runs now. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /**
+   * Goes on with other rules: the state moves through a snapshot, as in a restart, but nothing is closed and no line is lost.
+   * Throws SnapshotError (no_memory) when both engines do not fit; then the old one goes on and `fresh` is of no use.
+   */
+  reload(fresh: Engine): void {
+    const { root, rules, admission } = this.#engine;
+    const restored = restoreSnapshot(fresh, takeSnapshot({ root, rules, admission, outbox: [] }, WHOLE, { term: "0.0", number: 1 }));
+    fresh.succeed(this.#engine);
+    // Of several reloads between two reads, the read lands in the first one's engine.
+    if (this.#retired === undefined) this.#retired = this.#engine;
+    else this.#engine.dispose();
+    this.#engine = fresh;
+    this.#tellRestored(restored);
+  }
+
   room(): Buffer {
-    return this.#options.engine.inputRoom();
+    this.#room = this.#engine.inputRoom();
+    return this.#room;
   }
 
   received(bytes: number): void {
+    if (this.#retired !== undefined) {
+      this.#room?.copy(this.#engine.inputRoom(), 0, 0, bytes);
+      this.#retired.dispose();
+      this.#retired = undefined;
+    }
     this.#step({ kind: "input", bytes, final: false });
   }
 
@@ -126,6 +154,15 @@ export class Aggregator implements InputTarget {
     return { ok: false, reason: this.#loss.reason };
   }
 
+  #tellRestored({ forgottenRules, collidingRules, lateOutputs }: Restored): void {
+    for (const rule of forgottenRules) this.#options.log.warn(`rule ${rule} is gone from the rule files: its state was dropped`);
+    for (const rule of collidingRules)
+      this.#options.log.warn(
+        `rule ${rule} now writes output series of another rule: its state for those was dropped; set output_name or labels in one of the two`,
+      );
+    for (const output of lateOutputs) this.#options.log.info(`rule ${output} is new and starts with the next window`);
+  }
+
   /** Rows that a sink had not taken at the last stop go to that sink alone: to another they would be older than what it holds. */
   #resume(outbox: readonly OutboxBlock[]): void {
     const gone = new Map<string, number>();
@@ -138,7 +175,8 @@ export class Aggregator implements InputTarget {
   }
 
   async #stop(deadlineMs: number): Promise<Stopped> {
-    const { engine, sinks, checkpoint, log, clock } = this.#options;
+    const { sinks, checkpoint, log, clock } = this.#options;
+    const engine = this.#engine;
     clearInterval(this.#ticking);
     this.#ready = { ok: false, reason: "stopping" };
     this.#step({ kind: "tick" });
@@ -173,7 +211,7 @@ export class Aggregator implements InputTarget {
 
   #step(event: EngineEvent): void {
     try {
-      for (const action of this.#options.engine.step(this.#options.clock.now(), event)) this.#carryOut(action);
+      for (const action of this.#engine.step(this.#options.clock.now(), event)) this.#carryOut(action);
       if (event.kind !== "tick") return;
       const step = this.#options.clock.step();
       if (step !== undefined)

@@ -5,7 +5,6 @@ import type { Sink } from "../sink/sink.js";
 import type { Aggregator } from "./aggregator.js";
 
 export interface Watched {
-  readonly engine: Engine;
   readonly aggregator: Aggregator;
   readonly sinks: readonly Sink[];
 }
@@ -56,7 +55,8 @@ function ruleStats(engine: Engine): RuleStats[] {
 }
 
 /** Everything the /metrics page shows. */
-export function selfStats({ engine, aggregator, sinks }: Watched): SelfStats {
+export function selfStats({ aggregator, sinks }: Watched): SelfStats {
+  const { engine } = aggregator;
   const ledger = engine.ledger();
   return {
     samplesReceived: ledger.samplesReceived,
@@ -71,7 +71,8 @@ export function selfStats({ engine, aggregator, sinks }: Watched): SelfStats {
   };
 }
 
-export function processLedger({ engine, aggregator, sinks }: Watched): ProcessLedger {
+export function processLedger({ aggregator, sinks }: Watched): ProcessLedger {
+  const { engine } = aggregator;
   const ledger = engine.ledger();
   const rules = ruleStats(engine);
   const sum = (pick: (rule: RuleStats) => number): number => rules.reduce((total, rule) => total + pick(rule), 0);
@@ -103,7 +104,8 @@ export function processLedger({ engine, aggregator, sinks }: Watched): ProcessLe
 
 /** `GET /api/v1/status`. */
 export function statusPage(watched: Watched, about: { readonly version: string; readonly mode: string; readonly startedMs: number }): unknown {
-  const { engine, sinks } = watched;
+  const { sinks } = watched;
+  const { engine } = watched.aggregator;
   return {
     ...about,
     // Crash safety comes with standbys and disk checkpoints; a clean stop keeps its state with --data.

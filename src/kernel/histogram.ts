@@ -60,11 +60,11 @@ export function nextRange(histogram: i32, from: i32): i32 {
   const first: i32 = i32.load(side + SIDE_FIRST) << BLOCK_SHIFT;
   const end: i32 = first + (i32.load(side + SIDE_LENGTH) << BLOCK_SHIFT);
   let index: i32 = from < first ? first : from;
-  for (;;) {
-    if (index >= end) return RANGE_BUCKETS;
+  while (index < end) {
     const block: i32 = i32.load(i32.load(side + SIDE_DIRECTORY) + (((index - first) >> BLOCK_SHIFT) << 2));
     if (block == 0) index = ((index >> BLOCK_SHIFT) + 1) << BLOCK_SHIFT;
     else if (f64.load(block + ((index & (BLOCK_BUCKETS - 1)) << 3)) != 0.0) return index;
     else index = index + 1;
   }
+  return RANGE_BUCKETS;
 }

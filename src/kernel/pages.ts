@@ -91,6 +91,18 @@ export function returnPages(root: number, address: number): void {
   give(page, count);
 }
 
+/** Gives back everything but an owner's first run: a reader may still be writing into its input area. */
+export function shrinkOwner(root: number): void {
+  const owner = owners.get(root);
+  if (owner === undefined) throw new Error(`no engine at ${String(root)}`);
+  for (const [page, count] of owner.runs) {
+    if (page === root / PAGE_BYTES) continue;
+    owner.runs.delete(page);
+    owner.pages -= count;
+    give(page, count);
+  }
+}
+
 /** Gives everything of an owner back. Its addresses must not be used any more. */
 export function closeOwner(root: number): void {
   const owner = owners.get(root);

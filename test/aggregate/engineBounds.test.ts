@@ -1,7 +1,9 @@
 // Plan: what an engine does at its bounds. Each is reached, counted under its name, and left again: series and group caps, one
 // output identity wanted twice, the memory cap, the length of a line. And input that is no line protocol is told with its place.
+
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Engine, EngineAction } from "#limpet/aggregate/engine.js";
+import { ROOT_PAGES } from "#limpet/kernel/layout.js";
 import { disposeEngines, feedLines, finish, imbalance, openEngine, rowTexts, tick } from "./openEngine.js";
 
 const SUM = "- { interval: 10s, grace: 5s, by: [s], outputs: [sum_samples] }";
@@ -87,7 +89,7 @@ describe("memory", () => {
   const QUANTILES = "- { interval: 10s, grace: 5s, by: [s], outputs: [sum_samples, 'quantiles(0, 1)'] }";
 
   test("memory: cap reached -> ignored or dropped memory, rows of what was applied, and after a sweep everything is as before", () => {
-    const engine = openEngine(QUANTILES, { startMs: 0, memoryBytesMax: 48 * 65_536 });
+    const engine = openEngine(QUANTILES, { startMs: 0, memoryBytesMax: (ROOT_PAGES + 13) * 65_536 });
     const lines = (nowMs: number): string[] =>
       Array.from({ length: 4000 }, (_, i) => `m,s=g${String(i)},h=${"x".repeat(40)} f=${String(i)} ${String(nowMs)}`);
     feedLines(engine, 1000, ...lines(1000));
@@ -108,7 +110,7 @@ describe("memory", () => {
   });
 
   test("memory: the same refused line a thousand times -> nothing leaks, the series count stays", () => {
-    const engine = openEngine(SUM, { startMs: 0, memoryBytesMax: 40 * 65_536 });
+    const engine = openEngine(SUM, { startMs: 0, memoryBytesMax: (ROOT_PAGES + 5) * 65_536 });
     for (let i = 0; engine.ledger().samplesIgnored["memory"] === undefined; i++)
       feedLines(engine, 1000, `m,s=g${String(i)},h=${"x".repeat(90)} f=1 1000`);
     const before = engine.ledger();

@@ -3,10 +3,12 @@
 //     engine, so it takes the decoder's way; the same lines again take the reader's)
 //   - the equations of the ledger hold after any bytes
 //   - InfluxData's corpus at random chunk edges: what the decoder says, counted
+
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Engine } from "#limpet/aggregate/engine.js";
+import { ROOT_PAGES } from "#limpet/kernel/layout.js";
 import { decodeLine } from "#limpet/metric/lineDecoder.js";
 import { pick, type Random, seededRandom } from "../reference/seededRandom.js";
 import { disposeEngines, finish, forgetKeys, imbalance, openEngine } from "./openEngine.js";
@@ -131,7 +133,11 @@ describe("input", () => {
           "interval: 10s",
           "interval: 10s, grace: 1s, staleness_interval: 1m, series_memory: 1m, max_series: 9, max_groups: 5",
         );
-        const engine = openEngine(capped, { startMs: 1_700_000_000_000, maxFutureMs: 15_000, memoryBytesMax: small ? 40 * 65_536 : 2 ** 26 });
+        const engine = openEngine(capped, {
+          startMs: 1_700_000_000_000,
+          maxFutureMs: 15_000,
+          memoryBytesMax: small ? (ROOT_PAGES + 5) * 65_536 : 2 ** 26,
+        });
         let nowMs = 1_700_000_000_000;
         for (let i = 0; i < 60; i++) {
           const line =

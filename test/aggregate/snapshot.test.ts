@@ -66,7 +66,7 @@ describe("snapshot", () => {
     const bytes = snapshotOf(engine);
     const copy = openEngine(RULES, { startMs: 900_000 });
     const restored = restoreSnapshot(copy, bytes);
-    expect(restored).toMatchObject({ id: ID, groups: 21, forgottenGroups: 0, forgottenRules: [], clippedRules: [] });
+    expect(restored).toMatchObject({ id: ID, groups: 21, forgottenGroups: 0, forgottenRules: [], lateOutputs: [] });
     expect(restored.outbox).toEqual([{ sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3) }]);
     expect(copy.ledger().rules.map(({ pairsMatched, pairsApplied }) => [pairsMatched, pairsApplied])).toEqual(
       engine.ledger().rules.map(({ pairsMatched, pairsApplied }) => [pairsMatched, pairsApplied]),
@@ -115,7 +115,7 @@ describe("snapshot", () => {
     expect(engine.ledger().rules.map(({ groups }) => groups)).toEqual([0, 0, 0]);
   });
 
-  test("snapshot: a rule gone, an output added -> the one's groups forgotten, the other's open windows given up, both said", () => {
+  test("snapshot: a rule gone, an output added -> the one's groups forgotten; the new output begins with the next window, the old ones lose nothing", () => {
     const bytes = snapshotOf(busyEngine());
     const [first = "", , third = ""] = RULES.trim().split("\n");
     const engine = openEngine(`${first}\n${third.replace("rate_sum", "rate_sum, max")}`, { startMs: 128_000 });
@@ -123,9 +123,15 @@ describe("snapshot", () => {
       groups: 14,
       forgottenGroups: 7,
       forgottenRules: [expect.any(String)],
-      clippedRules: [engine.rules[1]?.rule.name],
+      lateOutputs: [`${engine.rules[1]?.rule.name ?? ""}: max`],
     });
-    expect(finish(engine, 130_000).some((row) => row.includes("m_f:10s_by_s_sum_samples"))).toBe(true);
+    feedLines(engine, 129_000, "c,s=s1é,h=h1 n=20000 129000");
+    const rows = finish(engine, 135_000);
+    expect(rows.filter((row) => row.includes("c_n") && row.includes("_max") && row.includes("130000"))).toEqual([]);
+    expect(rows.some((row) => row.includes("c_n") && row.includes("130000"))).toBe(true);
+    feedLines(engine, 136_000, "c,s=s1é,h=h1 n=20001 136000");
+    expect(finish(engine, 140_000).some((row) => row.includes("_max"))).toBe(true);
+    expect(rows.some((row) => row.includes("m_f:10s_by_s_sum_samples"))).toBe(true);
   });
 
   test("snapshot: an added output that another rule's group writes too -> that group left out and said, the others restored", () => {

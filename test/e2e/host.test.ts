@@ -164,7 +164,7 @@ describe("sinks and memory", () => {
   }, 30_000);
 
   test("aggregate: memory cap reached -> survives, every pair applied or dropped, as /metrics says while it runs", async () => {
-    const host = await aggregate("--sink", `file:${path("memory")}`, "--memory-max", "4MiB").ready();
+    const host = await aggregate("--sink", `file:${path("memory")}`, "--memory-max", "6MiB").ready();
     for (let from = 0; from < 30_000; from += 1000)
       await host.write(Array.from({ length: 1000 }, (_, i) => `req,region=r${String(from + i)} ms=1 ${String(Date.now())}000000\n`).join(""));
     await until(

@@ -170,7 +170,7 @@ describe("stop and start with --data", () => {
       await first.write(lines.join(""));
     }
     await first.stop();
-    const small = start("--memory-max", "4MiB");
+    const small = start("--memory-max", "6MiB");
     expect([(await small.ended()).code, small.stdout.includes("reading")]).toEqual([2, false]);
     expect(small.stderr).toMatch(/^E! .*checkpoint: no memory to restore all of it; raise --memory-max\n$/);
     const third = await start().ready();
@@ -190,11 +190,8 @@ describe("stop and start with --data", () => {
     await first.write(`req,region=r ms=1,count=2i,x=3 ${String(Date.now())}000000\n`);
     await first.stop();
     const second = await start(rule("a", "ms", 'max, "quantiles(0.5)"') + rule("c", "x", "sum_samples")).ready();
-    expect(second.stderr.split("\n").sort()).toEqual([
-      "",
-      "W! rule a has new outputs: its open windows were dropped, it starts clean",
-      "W! rule b is gone from the rule files: its state was dropped",
-    ]);
+    expect(second.stderr).toBe("W! rule b is gone from the rule files: its state was dropped\n");
+    expect(second.stdout).toContain("rule a: quantiles is new and starts with the next window");
     expect(second.stdout).toContain("restored 2 groups");
     await second.stop();
   });

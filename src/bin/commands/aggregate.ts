@@ -22,8 +22,9 @@ import { checkpointFile } from "../../store/checkpointFile.js";
 import { type FolderLock, lockFolder } from "../../store/lock.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
-import { loadRules } from "../loadRules.js";
+import { type LoadedRules, loadRules } from "../loadRules.js";
 import { applyConfig, byteSize, collect, duration, option, UsageError } from "../options.js";
+import { createReloader } from "../reloader.js";
 import { version } from "../version.js";
 
 interface AggregateOptions extends ListenOptions {
@@ -164,6 +165,13 @@ function openEngine(options: AggregateOptions, rules: readonly Rule[], outputs: 
   }
 }
 
+/** The rules, after what there is to say of them. Throws UsageError when the files have errors. */
+function acceptedRules({ rules, messages }: LoadedRules, log: Log): readonly Rule[] {
+  if (rules === undefined) throw new UsageError(messages.map(({ text }) => text).join("\n"));
+  for (const { severity, text } of messages) log[severity === "warning" ? "warn" : "info"](text.split("\n", 1)[0] ?? text);
+  return rules;
+}
+
 async function aggregate(options: AggregateOptions): Promise<void> {
   const input = stdinKind();
   const reads = input === "stream" || input === "file" ? input : undefined;
@@ -173,35 +181,35 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   if (options.rules === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
   const listening = readListenOptions(options);
   const log = openLog(mode, options.sink ?? []);
+  let hangUp = (): void => {
+    log.info("SIGHUP while starting: the rules are being read anyway");
+  };
   const signals = holdSignals({
     obeyInterrupt: mode === "serve",
     onHangUp: () => {
-      log.warn("SIGHUP: this version reads its rules at start only; restart it to load them (--data keeps the state)");
+      hangUp();
     },
   });
   const outputs = await loadOutputs();
-  const { rules, messages } = await loadRules(options.rules, outputs, options.naming);
-  if (rules === undefined) throw new UsageError(messages.map(({ text }) => text).join("\n"));
-  for (const { severity, text } of messages) log[severity === "warning" ? "warn" : "info"](text.split("\n", 1)[0] ?? text);
+  const patterns = options.rules;
+  const load = (): Promise<LoadedRules> => loadRules(patterns, outputs, options.naming);
+  const loaded = await load();
+  const rules = acceptedRules(loaded, log);
   if ((options.sink ?? []).length === 0) throw new UsageError("--sink URL is missing; e.g. http://127.0.0.1:9090/api/v1/write, file:PATH or stdout:");
   const sinks = await openSinks(options, log);
   const lock = options.data === undefined ? undefined : await openData(options.data);
   const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
   const startedMs = clock.now();
   const engine = openEngine(options, rules, outputs, startedMs);
-  const checkpoint =
-    options.data === undefined
-      ? undefined
-      : checkpointFile(options.data, (message) => {
-          log.warn(message);
-        });
+  const warn = (message: string, kind?: string): void => {
+    log.warn(message, kind);
+  };
+  const checkpoint = options.data === undefined ? undefined : checkpointFile(options.data, warn);
   const aggregator = new Aggregator({ engine, sinks, log, clock, checkpoint, onBroken: crash });
-  const watched: Watched = { engine, aggregator, sinks };
+  const watched: Watched = { aggregator, sinks };
   const ingest = createIngest({
     read: (document) => aggregator.read(document),
-    warn: (message, kind) => {
-      log.warn(message, kind);
-    },
+    warn,
     tokens: listening.tokens,
     dbLabel: options.dbLabel,
     version,
@@ -220,6 +228,7 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   log.info(
     `limpet ${version}: ${String(rules.length)} rules, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
   );
+  hangUp = createReloader({ loaded, load, open: (changed) => openEngine(options, changed, outputs, clock.now()), aggregator, log });
   const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
   await Promise.race([aggregator.inputEnded, signals.stop]);
   reader?.stop();
