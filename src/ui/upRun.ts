@@ -51,7 +51,7 @@ const POLL_MS = 500;
 const AGGREGATES_MAX = 40;
 const SEED = 1;
 /** The aggregator's warning about a stop without --data: here the stop is meant, and its cure is no option of this command. */
-const OPEN_WINDOWS = /windows were still open/;
+const OPEN_WINDOWS = /open windows? left as partial values/;
 const OPEN_WINDOWS_NOTE = "windows that were open at the end were sent as partial values, stamped with the time of the stop";
 
 /** What a run has while it is running. */
