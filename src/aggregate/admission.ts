@@ -442,7 +442,7 @@ export class Admission {
 }
 
 /** Whether a rule keeps a Last per Series: for cumulative counters, and to tell series apart. */
-function remembersSeries({ flags }: CompiledRule): boolean {
+export function remembersSeries({ flags }: CompiledRule): boolean {
   return (flags & KIND_SERIES) !== 0 || ((flags & KIND_COUNTER) !== 0 && (flags & FLAG_DELTA) === 0);
 }
 

@@ -37,7 +37,7 @@ import {
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
-import { type Admission, type GroupIdentity, lastBytesOf } from "./admission.js";
+import { type Admission, type GroupIdentity, lastBytesOf, remembersSeries } from "./admission.js";
 import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
 import { SnapshotError } from "./snapshotError.js";
@@ -334,7 +334,9 @@ function readLast(reader: ByteReader, { target, compiled }: GroupReading, group:
   const low = reader.i32();
   const high = reader.i32();
   const count = reader.u32();
-  const last = compiled === undefined || group === 0 ? 0 : target.admission.last(compiled, group, { low, high }, false);
+  // A rule whose counters were edited away has no Lasts any more; kept ones would count under max_series beside its series.
+  const wanted = compiled !== undefined && group !== 0 && remembersSeries(compiled);
+  const last = !wanted ? 0 : target.admission.last(compiled, group, { low, high }, false);
   if (last < 0) throw new SnapshotError("no_memory", "no memory to restore all of it");
   const room = compiled === undefined ? 0 : (lastBytesOf(compiled) - LAST_TIME) >> 3;
   for (let i = 0; i < count; i++) {

@@ -147,6 +147,17 @@ describe("snapshot", () => {
     expect(tick(copy, 115_000).filter((row) => row.startsWith("b_"))).toEqual(['b_f:10s_by_s_sum_samples{s="x"} 22 110000']);
   });
 
+  test("snapshot: the counter output taken out -> each series counted once under max_series", () => {
+    const rule = (outputs: string): string => `- { match: a_f, interval: 10s, grace: 5s, by: [s], max_series: 2, outputs: [${outputs}] }`;
+    const lines = ["a,s=x,h=1 f=1 101000", "a,s=x,h=2 f=2 101000"];
+    const engine = openEngine(rule("total, max"), { startMs: 100_000 });
+    feedLines(engine, 101_000, ...lines);
+    const copy = openEngine(rule("max"), { startMs: 101_000 });
+    restoreSnapshot(copy, snapshotOf(engine));
+    feedLines(copy, 102_000, ...lines);
+    expect(copy.ledger().rules[0]).toMatchObject({ series: 2, pairsMatched: 4, pairsApplied: 4, pairsDropped: {} });
+  });
+
   test("snapshot: version 1 as it was first written -> read, its rows unchanged", () => {
     if (process.env["UPDATE"] === "1") {
       const engine = busyEngine();
