@@ -10,7 +10,8 @@ RUN npm ci
 COPY tsconfig.json tsconfig.base.json ./
 COPY src src
 COPY plugins plugins
-RUN npx tsc -b plugins && find dist -name '*.tsbuildinfo' -delete
+COPY scripts scripts
+RUN npx tsc -b plugins && node scripts/linkKernel.mjs && find dist -name '*.tsbuildinfo' -delete
 RUN npm prune --omit=dev
 
 FROM node:${NODE}-bookworm-slim
