@@ -1,6 +1,6 @@
 // What InfluxDB clients ask before and beside writing: is it there, is it well, and (outputs.influxdb) "create my database".
 // Limpet stores nothing, so there is nothing to create and nothing to query.
-import { type HttpAnswer, type HttpRequest, jsonAnswer, type RequestHead, type Route } from "./server.js";
+import { type HttpAnswer, type HttpRequest, jsonAnswer, NO_BODY_BYTES, type RequestHead, type Route } from "./server.js";
 
 /** Clients choose their protocol by it: 1.8 also answers /api/v2/write. */
 const INFLUX_VERSION = "1.8.10";
@@ -11,7 +11,7 @@ export function influxRoutes(version: string, admit: (head: RequestHead) => Http
   const query = (request: HttpRequest): HttpAnswer => queryAnswer(request, named);
   return [
     { method: "GET", path: "/ping", answer: () => pong },
-    { method: "POST", path: "/ping", answer: () => pong },
+    { method: "POST", path: "/ping", bodyBytesMax: NO_BODY_BYTES, answer: () => pong },
     { method: "GET", path: "/query", admit, answer: query },
     { method: "POST", path: "/query", admit, answer: query },
     {

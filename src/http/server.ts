@@ -31,6 +31,8 @@ export interface HttpAnswer {
 export interface Route {
   readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
+  /** Longest body; without, the server's bound, and next to nothing for GET. */
+  readonly bodyBytesMax?: number;
   /** Looks at a request before its body is asked for; an answer turns it away. */
   admit?(head: RequestHead): HttpAnswer | undefined;
   /** How this path words what the server refuses (405, 413, 503). */
@@ -62,6 +64,12 @@ export const DEFAULT_LIMITS: ServerLimits = {
   connectionsMax: 512,
   checkMs: 1000,
 };
+
+/**
+ * For whom a body is of no use: what asks for no token must not hold the memory that the bodies of others need, not even on all
+ * connections at once.
+ */
+export const NO_BODY_BYTES = 1024;
 
 export interface ServerOptions {
   readonly host: string;
@@ -248,10 +256,11 @@ async function answerTo({ options, limits, budget }: Serving, request: IncomingM
   const head = { method: request.method ?? "GET", path, query, headers: request.headers };
   const turnedAway = route.admit?.(head);
   if (turnedAway !== undefined) return turnedAway;
-  const unsent = Number(request.headers["content-length"] ?? 0) > limits.bodyBytesMax;
+  const bytesMax = Math.min(limits.bodyBytesMax, route.bodyBytesMax ?? (route.method === "GET" ? NO_BODY_BYTES : limits.bodyBytesMax));
+  const unsent = Number(request.headers["content-length"] ?? 0) > bytesMax;
   if (!unsent && request.headers.expect !== undefined) response.writeContinue();
-  const result = await readBody(request, limits.bodyBytesMax, budget);
-  if (!result.ok) return result.reason === "too_large" ? tooLarge(route, limits) : tooBusy(route);
+  const result = await readBody(request, bytesMax, budget);
+  if (!result.ok) return result.reason === "too_large" ? tooLarge(route, bytesMax) : tooBusy(route);
   try {
     return await route.answer({ ...head, body: result.body });
   } finally {
@@ -263,8 +272,8 @@ function refusalOf(route: Route | undefined, status: number, message: string): H
   return route?.refuse?.(status, message) ?? jsonAnswer(status, { error: message });
 }
 
-function tooLarge(route: Route, limits: ServerLimits): HttpAnswer {
-  return refusalOf(route, 413, `body over ${limits.bodyBytesMax} bytes; send smaller batches`);
+function tooLarge(route: Route, bytesMax: number): HttpAnswer {
+  return refusalOf(route, 413, `body over ${bytesMax} bytes; send smaller batches`);
 }
 
 /** 503, because Telegraf's outputs.influxdb throws a batch away at 429. */

@@ -331,6 +331,17 @@ describe("doors: tokens", () => {
     expect(text).toContain('{"code":"unauthorized"');
   });
 
+  test.each([
+    ["POST", "/ping"],
+    ["GET", "/ping"],
+    ["GET", "/health"],
+    ["GET", "/ready"],
+  ])("no token: a large body on %s %s -> 413, it takes no room from senders with one", async (method, path) => {
+    await start({ tokens: new Tokens(["secret"]) }, { limits: { bodiesBytesMax: 4000 } });
+    expect((await send(path, "x".repeat(4000), { "content-length": 4000 }, method)).status).toBe(413);
+    expect((await send(path, "x", { "content-length": 1 }, method)).status).toBeLessThan(300);
+  });
+
   test("token: Expect: 100-continue -> 100, then 204", async () => {
     const { server } = await start();
     const request = httpRequest(`${server.url}/write`, { method: "POST", headers: { expect: "100-continue", "content-length": LINE.length } });
