@@ -9,6 +9,9 @@ const LABELS = 0x0a;
 const SAMPLES = 0x12;
 const HISTOGRAMS = 0x22;
 
+/** Samples of one series in one request. Senders put in a handful; an empty one is two bytes, so that the body's bound alone would allow millions. */
+const SAMPLES_MAX = 100_000;
+
 export class SeriesReader {
   readonly #reader: FieldReader;
   readonly #bytes: Buffer;
@@ -85,6 +88,8 @@ export class SeriesReader {
   }
 
   #sample(sample: FieldReader): void {
+    if (this.count === SAMPLES_MAX)
+      throw new WriteRequestError(`a series has more than ${String(SAMPLES_MAX)} samples; send them in several requests`);
     if (this.count === this.values.length) this.#grow();
     const i = this.count++;
     this.values[i] = 0;

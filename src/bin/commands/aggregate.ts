@@ -1,5 +1,6 @@
 // `limpet aggregate`: the aggregator. Under Telegraf's outputs.execd it lives from the first byte on stdin to its end.
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { Engine } from "../../aggregate/engine.js";
 import type { Output } from "../../aggregate/output.js";
@@ -44,6 +45,7 @@ interface AggregateOptions extends ListenOptions {
 const STOP_DEADLINE_MS = 2500;
 /** Every Telegraf of a fleet keeps one open. */
 const CONNECTIONS_MAX = 8192;
+const INGEST_DEADLINE_MS = 1000;
 const DEFAULT_PORT = "127.0.0.1:4581";
 /** Telegraf may still be reading what we wrote last. */
 const LINGER_MS = 300;
@@ -232,7 +234,8 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
   await Promise.race([aggregator.inputEnded, signals.stop]);
   reader?.stop();
-  await ingest.close();
+  // Bodies under way have this long, because the stop as a whole has less than 4 s. Their senders keep what got no answer.
+  await Promise.race([ingest.close(), delay(INGEST_DEADLINE_MS, undefined, { ref: false })]);
   const stopped = await aggregator.stop(STOP_DEADLINE_MS);
   await server?.close(200);
   lock?.release();
