@@ -91,7 +91,7 @@ describe("living with a host", () => {
   test("aggregate: SIGINT, SIGHUP, SIGUSR1, SIGUSR2 -> goes on, opens no debugger; EOF ends it", async () => {
     const host = await aggregate("--sink", `file:${path("signals")}`).ready();
     for (const signal of ["SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) host.child.kill(signal);
-    await host.saying("SIGHUP: ");
+    await host.saying("reload: the rule files have not changed");
     await host.write(line(Date.now()));
     await until(
       async () => (await host.metric("limpet_samples_received_total")) === 1,

@@ -228,7 +228,7 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   }
   ingest.open();
   log.info(
-    `limpet ${version}: ${String(rules.length)} rules, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
+    `limpet ${version}: ${String(rules.length)} rule${rules.length === 1 ? "" : "s"}, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
   );
   hangUp = createReloader({ loaded, load, open: (changed) => openEngine(options, changed, outputs, clock.now()), aggregator, log });
   const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
