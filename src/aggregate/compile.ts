@@ -24,7 +24,6 @@ import {
   LEDGER_BYTES,
   LEDGER_CLOSED,
   LEDGER_COMPLETE,
-  LEDGER_INDEX,
   LEDGER_RULE,
   MOMENTS_BYTES,
   RULE_BYTES,
@@ -33,7 +32,6 @@ import {
   RULE_FIRST,
   RULE_FLAGS,
   RULE_HISTOGRAM_AT,
-  RULE_INDEX,
   RULE_INTERVAL,
   RULE_MEMORY,
   RULE_MOMENTS_AT,
@@ -148,7 +146,6 @@ export function compileRule(
   const record = allocate(root, RULE_BYTES);
   const ledger = allocate(root, LEDGER_BYTES);
   if (record === 0 || ledger === 0) throw new Error(`${rule.place}: no memory for the rule; raise --memory-max`);
-  i32.store(record + RULE_INDEX, index);
   i32.store(record + RULE_FLAGS, flags);
   i32.store(record + RULE_CELL_BYTES, size);
   i32.store(record + RULE_MOMENTS_AT, momentsAt);
@@ -162,7 +159,6 @@ export function compileRule(
   f64.store(record + RULE_WINDOW, Number.NEGATIVE_INFINITY);
   f64.store(record + RULE_MEMORY, rule.seriesMemoryMs);
   i32.store(ledger + LEDGER_RULE, record);
-  i32.store(ledger + LEDGER_INDEX, index);
   f64.store(ledger + LEDGER_CLOSED, Math.floor((context.startMs - rule.graceMs) / rule.intervalMs) * rule.intervalMs);
   f64.store(ledger + LEDGER_COMPLETE, context.completeMs);
   return {

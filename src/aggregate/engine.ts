@@ -10,7 +10,6 @@ import {
   INPUT_BYTES,
   INPUT_SLACK,
   LEDGER_CLOSED,
-  LINE_BYTES_MAX,
   ROOT_ARRIVAL,
   ROOT_EPOCH,
   ROOT_FUTURE,
@@ -20,7 +19,6 @@ import {
   ROOT_LASTS,
   ROOT_LINES,
   ROOT_MATCHED,
-  ROOT_NEWEST,
   ROOT_PAGES,
   ROOT_PREVIOUS,
   ROOT_STOP,
@@ -40,7 +38,7 @@ import { type CompiledRule, compileRule } from "./compile.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
-import { admitPlain, applyPoint, isTooLong } from "./lines.js";
+import { admitPlain, applyPoint, isTooLong, TOO_LONG } from "./lines.js";
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
@@ -104,7 +102,6 @@ export class Engine {
     }
     const root = this.root;
     this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
-    f64.store(root + ROOT_NEWEST, Number.NEGATIVE_INFINITY);
     this.#sweptMs = options.startMs;
     this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;
   }
@@ -161,7 +158,6 @@ export class Engine {
    */
   succeed(previous: Engine): void {
     for (let at = ROOT_LINES; at <= ROOT_INEXACT; at += 8) f64.store(this.root + at, f64.load(previous.root + at));
-    f64.store(this.root + ROOT_NEWEST, f64.load(previous.root + ROOT_NEWEST));
     this.#linesRead = previous.#linesRead;
     this.#linesInvalid = { ...previous.#linesInvalid };
     this.#slowLines = previous.#slowLines;
@@ -252,8 +248,7 @@ export class Engine {
     const line = this.#slowLines + f64.load(this.root + ROOT_LINES) + 1;
     this.#linesRead++;
     this.#invalid("too_long");
-    const message = `line longer than ${String(LINE_BYTES_MAX)} bytes; skipped up to the next newline`;
-    actions.push({ kind: "invalid", reason: "too_long", line, column: 1, message });
+    actions.push({ kind: "invalid", reason: "too_long", line, column: 1, message: TOO_LONG });
     this.#skipping = true;
     return this.#resync(p, end);
   }

@@ -6,13 +6,13 @@
 //
 // Lines with nanoseconds take the hot loop like those of the stream. Another precision, or a tag that all lines get, takes
 // every line through the decoder, about ten times slower (bench: ingest).
-import { BODY_AT, BODY_BYTES, COMPOSED_AT, INPUT_SLACK, LINE_BYTES_MAX, ROOT_LINES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
+import { BODY_AT, BODY_BYTES, COMPOSED_AT, INPUT_SLACK, ROOT_LINES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import { run } from "../kernel/reader.js";
 import { decodeLine, type Point } from "../metric/lineDecoder.js";
 import type { Admission } from "./admission.js";
 import type { CompiledRule } from "./compile.js";
-import { admitPlain, applyPoint, isTooLong } from "./lines.js";
+import { admitPlain, applyPoint, isTooLong, TOO_LONG } from "./lines.js";
 
 /** A line that is not line protocol. */
 export interface LineFault {
@@ -72,8 +72,6 @@ export class LineDocument {
     if (this.faults.length < FAULTS_MAX) this.faults.push(fault);
   }
 }
-
-const TOO_LONG = `line longer than ${String(LINE_BYTES_MAX)} bytes; skipped up to the next newline`;
 
 /** What one step read, in lines. */
 export interface LinesRead {

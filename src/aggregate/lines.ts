@@ -49,6 +49,9 @@ export function admitPlain(root: number, admission: Admission, code: number, end
   return code === RUN_NEW_FIELD && admission.plainFields(i32.load(root + ROOT_KEY), at, end);
 }
 
+/** What is said of a line for which isTooLong holds. */
+export const TOO_LONG = `line longer than ${String(LINE_BYTES_MAX)} bytes; skipped up to the next newline`;
+
 /** Whether the line at [from, next), its LF or CRLF not counted, is longer than allowed. */
 export function isTooLong(from: number, next: number): boolean {
   let end = next;

@@ -28,7 +28,6 @@ import {
   LAST_HASH_LOW,
   LAST_NEXT,
   LAST_TIME,
-  LEDGER_APPLIED,
   LEDGER_BYTES,
   LEDGER_CLOSED,
   LEDGER_COMPLETE,
@@ -355,9 +354,4 @@ function decodeIdentity(bytes: Buffer): { readonly stem: string; readonly labels
     at = valueEnd;
   }
   return { stem: bytes.toString("utf8", at), labels };
-}
-
-/** Pairs a rule has matched and applied so far, for tests of the ledger's move. */
-export function ledgerCounters(compiled: CompiledRule): { readonly matched: number; readonly applied: number } {
-  return { matched: f64.load(compiled.ledger + LEDGER_MATCHED), applied: f64.load(compiled.ledger + LEDGER_APPLIED) };
 }

@@ -1,5 +1,5 @@
 // What a running aggregator says about itself: one reading of the engine and the sinks, as metrics, status page and ledger.
-import type { Engine } from "../aggregate/engine.js";
+import type { RuleLedger } from "../aggregate/ledger.js";
 import type { ByReason, RuleStats, SelfStats } from "../selfstat/metrics.js";
 import type { Sink } from "../sink/sink.js";
 import type { Aggregator } from "./aggregator.js";
@@ -39,8 +39,8 @@ function addReasons(into: Record<string, number>, from: ByReason): Record<string
   return into;
 }
 
-function ruleStats(engine: Engine): RuleStats[] {
-  return engine.ledger().rules.map((rule) => ({
+function ruleStats(rules: readonly RuleLedger[]): RuleStats[] {
+  return rules.map((rule) => ({
     name: rule.rule,
     pairsMatched: rule.pairsMatched,
     pairsApplied: rule.pairsApplied,
@@ -56,8 +56,7 @@ function ruleStats(engine: Engine): RuleStats[] {
 
 /** Everything the /metrics page shows. */
 export function selfStats({ aggregator, sinks }: Watched): SelfStats {
-  const { engine } = aggregator;
-  const ledger = engine.ledger();
+  const ledger = aggregator.engine.ledger();
   return {
     samplesReceived: ledger.samplesReceived,
     samplesMatched: ledger.samplesMatched,
@@ -66,15 +65,14 @@ export function selfStats({ aggregator, sinks }: Watched): SelfStats {
     series: ledger.series,
     windowsPartial: ledger.rules.reduce((sum, rule) => sum + rule.windowsPartial, 0),
     flushLagSeconds: aggregator.flushLagSeconds,
-    rules: ruleStats(engine),
+    rules: ruleStats(ledger.rules),
     sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
   };
 }
 
 export function processLedger({ aggregator, sinks }: Watched): ProcessLedger {
-  const { engine } = aggregator;
-  const ledger = engine.ledger();
-  const rules = ruleStats(engine);
+  const ledger = aggregator.engine.ledger();
+  const rules = ruleStats(ledger.rules);
   const sum = (pick: (rule: RuleStats) => number): number => rules.reduce((total, rule) => total + pick(rule), 0);
   const stats = sinks.map((sink) => sink.stats());
   return {

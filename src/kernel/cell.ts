@@ -1,7 +1,7 @@
 // Cells: one Group's state in one Window. They hang on the Group from newest to oldest; nearly every sample finds its Cell at
 // the head. States follow the header in the order basic, moments, counter, sketch (offsets in the rule's record).
 import { allocate, release } from "./alloc.js";
-import { addExact, addSquare } from "./exact.js";
+import { addExact } from "./exact.js";
 import { releaseHistogram } from "./histogram.js";
 import {
   BASIC_COUNT,
@@ -119,9 +119,4 @@ export function addBasic(cell: i32, time: f64, value: f64): void {
   if (value > f64.load(cell + BASIC_MAX)) f64.store(cell + BASIC_MAX, value);
   const newest: f64 = f64.load(cell + CELL_NEWEST);
   if (time > newest || (time == newest && value > f64.load(cell + BASIC_LAST))) f64.store(cell + BASIC_LAST, value);
-}
-
-/** Adds a sample's square to the moments state at `moments`. */
-export function addMoments(moments: i32, value: f64): void {
-  addSquare(moments, value);
 }

@@ -56,8 +56,6 @@ export const ROOT_AT: i32 = 184;
 export const ROOT_KEY: i32 = 188;
 /** i32 x 80: heads of the free lists. */
 export const ROOT_FREE: i32 = 256;
-/** f64 ms: greatest event time of an applied sample. */
-export const ROOT_NEWEST: i32 = 640;
 
 /** Offsets from the root, whole pages. */
 export const SCRATCH_AT: i32 = 65536;
@@ -119,7 +117,6 @@ export const TARGET_LAST: i32 = 4;
 export const TARGET_BYTES: i32 = 8;
 
 // ---- RuleRecord ------------------------------------------------------------------------------------------------------
-export const RULE_INDEX: i32 = 0;
 /** Bit set of KIND_*, FLAG_*. */
 export const RULE_FLAGS: i32 = 4;
 export const RULE_CELL_BYTES: i32 = 8;
@@ -160,7 +157,6 @@ export const FIRST_BASELINE: i32 = 2;
 
 // ---- Ledger ----------------------------------------------------------------------------------------------------------
 export const LEDGER_RULE: i32 = 0;
-export const LEDGER_INDEX: i32 = 4;
 /** -> first Group. */
 export const LEDGER_GROUPS: i32 = 8;
 export const LEDGER_GROUP_COUNT: i32 = 12;
@@ -190,7 +186,6 @@ export const DROPPED_FUTURE: i32 = 1;
 export const DROPPED_SERIES_CAP: i32 = 2;
 export const DROPPED_IDENTITY: i32 = 3;
 export const DROPPED_MEMORY: i32 = 4;
-export const DROPPED_STOP: i32 = 5;
 
 // ---- Group -----------------------------------------------------------------------------------------------------------
 export const GROUP_LEDGER: i32 = 0;
@@ -229,7 +224,6 @@ export const CELL_NEWER: i32 = 4;
 export const CELL_WINDOW: i32 = 8;
 /** f64 ms: greatest sample time in it. */
 export const CELL_NEWEST: i32 = 16;
-export const CELL_HEADER: i32 = 24;
 /** basic, always first: count, sum (2), min, max, last value. */
 export const BASIC_AT: i32 = 24;
 export const BASIC_COUNT: i32 = 24;

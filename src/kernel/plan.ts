@@ -2,9 +2,9 @@
 // target. Known series only; admission (src/aggregate) makes the targets. bench: addSample.
 //
 // Every pair is counted once in its Ledger: matched, and then applied, superseded, negative or dropped by reason.
-import { addBasic, addMoments, cellFor, NO_MEMORY } from "./cell.js";
+import { addBasic, cellFor, NO_MEMORY } from "./cell.js";
 import { addIncrease, trackRate } from "./counter.js";
-import { addExact } from "./exact.js";
+import { addExact, addSquare } from "./exact.js";
 import { addToRange, openHistogram, rangeOf } from "./histogram.js";
 import {
   BITS,
@@ -48,7 +48,6 @@ import {
   ROOT_FUTURE,
   ROOT_IGNORED,
   ROOT_MATCHED,
-  ROOT_NEWEST,
   ROOT_RECEIVED,
   RULE_COUNTER_AT,
   RULE_FLAGS,
@@ -99,9 +98,7 @@ export function addLine(root: i32, count: i32, time: f64): void {
     const targetEnd: i32 = target + targetCount * TARGET_BYTES;
     for (; target < targetEnd; target = target + TARGET_BYTES) addSample(root, target, time, value);
   }
-  if (matched == 0) return;
   f64.store(root + ROOT_MATCHED, f64.load(root + ROOT_MATCHED) + matched);
-  if (time > f64.load(root + ROOT_NEWEST) && time <= f64.load(root + ROOT_FUTURE)) f64.store(root + ROOT_NEWEST, time);
 }
 
 /** Applies one sample to one target: finds the Window's Cell and adds to every state the rule keeps. */
@@ -157,7 +154,7 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
   increment(ledger + LEDGER_APPLIED);
   if ((flags & KIND_BASIC) != 0) {
     addBasic(cell, time, value);
-    if ((flags & KIND_MOMENTS) != 0) addMoments(cell + i32.load(rule + RULE_MOMENTS_AT), value);
+    if ((flags & KIND_MOMENTS) != 0) addSquare(cell + i32.load(rule + RULE_MOMENTS_AT), value);
   }
   if (counts != 0) addCounter(group, cell, last, time, value);
   // What tells series apart lives on with them, be they counters or not.
