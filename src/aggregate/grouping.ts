@@ -1,5 +1,6 @@
 // Which labels an output keeps: a rule's `by` or `without`, and the constant labels it adds.
 import type { Series } from "../metric/series.js";
+import { compareUtf8 } from "../metric/utf8.js";
 import type { Rule } from "./rule.js";
 
 /** Output labels of a Series under a rule, sorted by name (bytes). Constant labels win over input labels of the same name. */
@@ -12,5 +13,5 @@ export function outputLabelsOf(rule: Rule, series: Series): (readonly [string, s
     return without === undefined || !without.includes(name);
   });
   if (rule.labels.length === 0) return kept;
-  return [...kept, ...rule.labels].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return [...kept, ...rule.labels].sort(([a], [b]) => compareUtf8(a, b));
 }

@@ -3,6 +3,7 @@
 import type { Engine } from "../aggregate/engine.js";
 import type { Rule } from "../aggregate/rule.js";
 import { SnapshotError } from "../aggregate/snapshotError.js";
+import { counted } from "../base/counted.js";
 import type { Log } from "../base/log.js";
 import type { Aggregator } from "../drive/aggregator.js";
 import type { LoadedRules } from "./loadRules.js";
@@ -54,8 +55,7 @@ async function reload({ load, open, aggregator, log }: ReloadOptions, current: L
     log.error(`reload: ${error.message}; the old rules go on; raise --memory-max, old and new state must fit side by side`);
     return current;
   }
-  const noun = next.rules.length === 1 ? "rule" : "rules";
-  log.info(`reload: ${String(next.rules.length)} ${noun}, ${String(keptOf(current, next))} of them as before`);
+  log.info(`reload: ${counted(next.rules.length, "rule")}, ${String(keptOf(current, next))} of them as before`);
   return next;
 }
 

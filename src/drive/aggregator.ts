@@ -10,6 +10,7 @@ import type { LineDocument } from "../aggregate/lineDocument.js";
 import type { SeriesDocument } from "../aggregate/seriesDocument.js";
 import { type OutboxBlock, type Restored, restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
 import type { SteadyClock } from "../base/clock.js";
+import { counted } from "../base/counted.js";
 import type { Log } from "../base/log.js";
 import type { InputTarget } from "../execd/stdin.js";
 import type { Health } from "../http/probes.js";
@@ -82,7 +83,7 @@ export class Aggregator implements InputTarget {
     const restored = snapshot === undefined ? undefined : restoreSnapshot(engine, snapshot);
     if (restored !== undefined) {
       await checkpoint?.discard();
-      log.info(`restored ${count(restored.groups, "group")} and ${String(restored.series)} counter series from the last stop`);
+      log.info(`restored ${counted(restored.groups, "group")} and ${String(restored.series)} counter series from the last stop`);
       this.#tellRestored(restored);
       this.#resume(restored.outbox);
     }
@@ -171,7 +172,7 @@ export class Aggregator implements InputTarget {
       if (sink !== undefined) this.#offer(block, [sink]);
       else gone.set(name, (gone.get(name) ?? 0) + block.rowCount);
     }
-    for (const [name, rows] of gone) this.#options.log.warn(`${count(rows, "row")} for sink ${name} dropped: no --sink has that name any more`);
+    for (const [name, rows] of gone) this.#options.log.warn(`${counted(rows, "row")} for sink ${name} dropped: no --sink has that name any more`);
   }
 
   async #stop(deadlineMs: number): Promise<Stopped> {
@@ -189,8 +190,8 @@ export class Aggregator implements InputTarget {
     const rowsUnsent = outbox.reduce((sum, block) => sum + block.rowCount, 0);
     if (checkpoint === undefined) {
       const lost = [
-        ...(partial > 0 ? [`${count(partial, "open window")} left as partial values stamped ${new Date(stampMs).toISOString()}`] : []),
-        ...(rowsUnsent > 0 ? [`${count(rowsUnsent, "row")} not sent`] : []),
+        ...(partial > 0 ? [`${counted(partial, "open window")} left as partial values stamped ${new Date(stampMs).toISOString()}`] : []),
+        ...(rowsUnsent > 0 ? [`${counted(rowsUnsent, "row")} not sent`] : []),
       ];
       if (lost.length > 0) log.warn(`stopped without --data: ${lost.join(", ")}; --data DIR keeps them for the next start`);
       return { rowsUnsent, kept: rowsUnsent === 0 };
@@ -201,11 +202,11 @@ export class Aggregator implements InputTarget {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       log.error(
-        `the state could not be kept (${why}): open windows, totals and ${count(rowsUnsent, "unsent row")} are lost; make room in --data or let us write there`,
+        `the state could not be kept (${why}): open windows, totals and ${counted(rowsUnsent, "unsent row")} are lost; make room in --data or let us write there`,
       );
       return { rowsUnsent, kept: false };
     }
-    if (rowsUnsent > 0) log.warn(`${count(rowsUnsent, "row")} not sent before the stop: kept in --data, the next start sends them first`);
+    if (rowsUnsent > 0) log.warn(`${counted(rowsUnsent, "row")} not sent before the stop: kept in --data, the next start sends them first`);
     return { rowsUnsent, kept: true };
   }
 
@@ -247,10 +248,6 @@ export class Aggregator implements InputTarget {
     for (const reason of LOSSES)
       if ((dropped[reason] ?? 0) > 0) this.#loss = { atMs: this.#options.clock.now(), reason: `sink ${sink.name} loses rows (${reason})` };
   }
-}
-
-function count(n: number, noun: string): string {
-  return `${String(n)} ${noun}${n === 1 ? "" : "s"}`;
 }
 
 function partialWindows(engine: Engine): number {

@@ -1,5 +1,7 @@
 // Rows as lines of text, and the one order in which rows are printed (`replay`, `file:`, `stdout:`, goldens).
+
 import type { Row } from "./rowBlock.js";
+import { compareUtf8 } from "./utf8.js";
 
 export const rowFormats = ["json", "prom", "lp"] as const;
 export type RowFormat = (typeof rowFormats)[number];
@@ -17,28 +19,23 @@ export function formatRow(row: Row, format: RowFormat): string {
 
 /** By timestamp, then name, then labels as `k=v`, all texts by their UTF-8 bytes. Zero only for equal identities. */
 export function compareRows(a: Row, b: Row): number {
-  return a.timestamp - b.timestamp || compareText(a.name, b.name) || compareLabels(sortedPairs(a), sortedPairs(b));
+  return a.timestamp - b.timestamp || compareUtf8(a.name, b.name) || compareLabels(sortedPairs(a), sortedPairs(b));
 }
 
 function sortedPairs(row: Row): string[] {
   return Object.entries(row.labels)
     .map(([name, value]) => `${name}=${value}`)
-    .sort(compareText);
+    .sort(compareUtf8);
 }
 
 function compareLabels(a: readonly string[], b: readonly string[]): number {
   for (const [i, text] of a.entries()) {
     const other = b[i];
     if (other === undefined) return 1;
-    const order = compareText(text, other);
+    const order = compareUtf8(text, other);
     if (order !== 0) return order;
   }
   return a.length - b.length;
-}
-
-/** UTF-8 byte order = code point order, which differs from JavaScript's order of UTF-16 units above U+D7FF. */
-function compareText(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function formatJson(row: Row): string {
@@ -76,7 +73,7 @@ function escapeNewline(text: string): string {
 }
 
 function sortedEntries(row: Row): [string, string][] {
-  return Object.entries(row.labels).sort(([a], [b]) => compareText(a, b));
+  return Object.entries(row.labels).sort(([a], [b]) => compareUtf8(a, b));
 }
 
 function formatNumber(value: number): string {

@@ -7,6 +7,7 @@ import type { Output } from "../../aggregate/output.js";
 import type { Rule } from "../../aggregate/rule.js";
 import { SnapshotError } from "../../aggregate/snapshotError.js";
 import { SteadyClock } from "../../base/clock.js";
+import { counted } from "../../base/counted.js";
 import { createLog, type Log, streamWriter } from "../../base/log.js";
 import { Aggregator, type Stopped } from "../../drive/aggregator.js";
 import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
@@ -228,7 +229,7 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   }
   ingest.open();
   log.info(
-    `limpet ${version}: ${String(rules.length)} rule${rules.length === 1 ? "" : "s"}, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
+    `limpet ${version}: ${counted(rules.length, "rule")}, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
   );
   hangUp = createReloader({ loaded, load, open: (changed) => openEngine(options, changed, outputs, clock.now()), aggregator, log });
   const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { readRules } from "../../aggregate/ruleFile.js";
 import { formatProblem, type Problem } from "../../aggregate/ruleFileProblem.js";
+import { counted } from "../../base/counted.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { readRuleFiles } from "../readRuleFiles.js";
 
@@ -10,10 +11,6 @@ export interface CheckResult {
   readonly text: string;
   /** 0: nothing wrong (warnings may stand); 2: errors. */
   readonly exitCode: 0 | 2;
-}
-
-function counted(count: number, noun: string): string {
-  return `${String(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function printed(problem: Problem): string {
