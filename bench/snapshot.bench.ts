@@ -1,5 +1,6 @@
 // takeSnapshot, restoreSnapshot: ns per Group with one open Window, by the states its rule keeps. Restoring includes a new engine.
-import { restoreSnapshot, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { restoreSnapshot, takeSnapshot } from "#limpet/aggregate/snapshot.js";
+import { WHOLE } from "#limpet/slice/keyRange.js";
 import type { Bench } from "./bench.js";
 import { keptBySize } from "./frozenRows.js";
 import { feedAll, linesOf, openEngine } from "./openEngine.js";

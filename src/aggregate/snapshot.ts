@@ -36,6 +36,7 @@ import {
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
+import type { KeyRange } from "../slice/keyRange.js";
 import { type Admission, type GroupIdentity, lastBytesOf, remembersSeries } from "./admission.js";
 import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
@@ -45,14 +46,6 @@ export const SNAPSHOT_VERSION = 1;
 const MAGIC = Buffer.from("LIMPETS1");
 /** Magic and hash. */
 const PREFIX_BYTES = 16;
-
-/** A range of SliceKeys, half-open; the whole key space is [0, 2^32). */
-export interface KeyRange {
-  readonly low: number;
-  readonly high: number;
-}
-
-export const WHOLE: KeyRange = { low: 0, high: 4294967296 };
 
 /** Identity of a copy: the term it was taken in ("incarnation.number") and its number within it. */
 export interface SnapshotId {

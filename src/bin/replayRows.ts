@@ -2,9 +2,10 @@
 import { Engine, type EngineAction } from "../aggregate/engine.js";
 import { readRules } from "../aggregate/ruleFile.js";
 import { formatProblem } from "../aggregate/ruleFileProblem.js";
-import { restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
+import { restoreSnapshot, takeSnapshot } from "../aggregate/snapshot.js";
 import { type Row, rowsOf } from "../metric/rowBlock.js";
 import { compareRows } from "../metric/rowText.js";
+import { WHOLE } from "../slice/keyRange.js";
 import { loadOutputs } from "./loadOutputs.js";
 
 export interface ReplayRowsOptions {

@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Engine, EngineAction, EngineEvent } from "../aggregate/engine.js";
 import type { LineDocument } from "../aggregate/lineDocument.js";
 import type { SeriesDocument } from "../aggregate/seriesDocument.js";
-import { type OutboxBlock, type Restored, restoreSnapshot, takeSnapshot, WHOLE } from "../aggregate/snapshot.js";
+import { type OutboxBlock, type Restored, restoreSnapshot, takeSnapshot } from "../aggregate/snapshot.js";
 import type { SteadyClock } from "../base/clock.js";
 import { counted } from "../base/counted.js";
 import type { Log } from "../base/log.js";
@@ -16,6 +16,7 @@ import type { InputTarget } from "../execd/stdin.js";
 import type { Health } from "../http/probes.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { BlockOutcome, Sink } from "../sink/sink.js";
+import { WHOLE } from "../slice/keyRange.js";
 
 /** Where the clean-stop checkpoint lies. */
 export interface CheckpointStore {

@@ -4,9 +4,10 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { Engine, type EngineAction } from "#limpet/aggregate/engine.js";
 import { readRules } from "#limpet/aggregate/ruleFile.js";
-import { restoreSnapshot, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { restoreSnapshot, takeSnapshot } from "#limpet/aggregate/snapshot.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { RowReader } from "#limpet/metric/rowBlock.js";
+import { WHOLE } from "#limpet/slice/keyRange.js";
 
 const outputs = await loadOutputs();
 /** A multiple of the intervals used here. */

@@ -4,8 +4,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Engine } from "#limpet/aggregate/engine.js";
-import { type KeyRange, restoreSnapshot, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { restoreSnapshot, takeSnapshot } from "#limpet/aggregate/snapshot.js";
 import { SnapshotError } from "#limpet/aggregate/snapshotError.js";
+import { type KeyRange, WHOLE } from "#limpet/slice/keyRange.js";
 import { disposeEngines, feedLines, finish, imbalance, openEngine, tick } from "./openEngine.js";
 
 const RULES = `

@@ -2,9 +2,10 @@
 // snapshots fall between any two steps - with totals running, groups idle and retired, series forgotten.
 import { Engine, type EngineAction } from "#limpet/aggregate/engine.js";
 import { readRules } from "#limpet/aggregate/ruleFile.js";
-import { restoreSnapshot, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { restoreSnapshot, takeSnapshot } from "#limpet/aggregate/snapshot.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { type Row, rowsOf } from "#limpet/metric/rowBlock.js";
+import { WHOLE } from "#limpet/slice/keyRange.js";
 
 export type ServeStep =
   | { readonly kind: "lines"; readonly nowMs: number; readonly text: string }
