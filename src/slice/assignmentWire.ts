@@ -1,19 +1,13 @@
 // Assignments as JSON (CONTRACT, Assigner): ids and addresses as texts, generations as `INC.NUM`, keys as decimal numbers.
 import * as z from "zod";
 import { type Assignment, assignmentFault } from "./assignment.js";
-import { formatGeneration, parseGeneration } from "./generation.js";
-
-const generation = z.string().transform((text, context) => {
-  const parsed = parseGeneration(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue({ code: "custom", message: "not a generation (INC.NUM)" });
-  return z.NEVER;
-});
+import { formatGeneration } from "./generation.js";
+import { generationText, type Read, readJson } from "./wire.js";
 
 const id = z.string().min(1).max(256);
 
 const wire = z.object({
-  generation,
+  generation: generationText,
   rules: z.string().max(64),
   slices: z
     .array(
@@ -23,8 +17,8 @@ const wire = z.object({
         owner: id.nullable(),
         standby: id.nullable(),
         movingTo: id.nullable(),
-        move: generation.nullable(),
-        term: generation,
+        move: generationText.nullable(),
+        term: generationText,
       }),
     )
     .max(1_000_000),
@@ -34,7 +28,7 @@ const wire = z.object({
         id,
         address: z.string().max(512),
         incarnation: z.string().max(64),
-        state: z.enum(["running", "draining", "gone"]),
+        state: z.enum(["running", "draining", "staying", "gone"]),
         load: z.number(),
       }),
     )
@@ -50,17 +44,8 @@ export function encodeAssignment(assignment: Assignment): string {
 }
 
 /** An Assignment from outside, or what is wrong with it. */
-export function decodeAssignment(
-  text: string,
-): { readonly ok: true; readonly assignment: Assignment } | { readonly ok: false; readonly error: string } {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    return { ok: false, error: error instanceof Error ? error.message : "not JSON" };
-  }
-  const parsed = wire.safeParse(document);
-  if (!parsed.success) return { ok: false, error: z.prettifyError(parsed.error) };
-  const fault = assignmentFault(parsed.data);
-  return fault === undefined ? { ok: true, assignment: parsed.data } : { ok: false, error: fault };
+export function decodeAssignment(text: string): Read<Assignment> {
+  const read = readJson(text, wire);
+  const fault = read.ok ? assignmentFault(read.value) : undefined;
+  return fault === undefined ? read : { ok: false, error: fault };
 }

@@ -1,8 +1,11 @@
 // A Resource is one aggregator process. Its address says where it is, its incarnation (new at every start) which process it is:
 // routing follows the address, state the incarnation.
 
-/** running: may own. draining: owns what it has not handed on yet, gets nothing; final for its incarnation. gone: silent or dead. */
-export type ResourceState = "running" | "draining" | "gone";
+/**
+ * running: may own. draining: owns what it has not handed on yet, gets nothing; final for its incarnation.
+ * staying: stopped and will be back in place, its slices are kept for it. gone: silent or dead.
+ */
+export type ResourceState = "running" | "draining" | "staying" | "gone";
 
 export interface Resource {
   /** `host:port@incarnation`, unique. */

@@ -7,6 +7,7 @@ import { decodeAssignment, encodeAssignment } from "#limpet/slice/assignmentWire
 import { type BatchRange, formatBatchRanges, joinAnswers, parseBatchRanges, type RangeAnswer } from "#limpet/slice/batch.js";
 import { compareGenerations, formatGeneration, isNewer, parseGeneration } from "#limpet/slice/generation.js";
 import { KEY_END } from "#limpet/slice/keyRange.js";
+import { decodeReport, decodeReportAnswer, encodeReport, encodeReportAnswer, type Report } from "#limpet/slice/report.js";
 import { type Resource, resourceId } from "#limpet/slice/resource.js";
 
 function resource(name: string): Resource {
@@ -48,7 +49,7 @@ describe("assignment", () => {
   });
 
   it("wire: encoded and decoded -> equal", () => {
-    expect(decodeAssignment(encodeAssignment(good))).toEqual({ ok: true, assignment: good });
+    expect(decodeAssignment(encodeAssignment(good))).toEqual({ ok: true, value: good });
   });
 
   it.each([["not json"], ["{}"], [encodeAssignment({ ...good, resources: [A] })]])("wire: %.20s -> refused with a reason", (text) => {
@@ -128,4 +129,34 @@ describe("batch headers", () => {
       { ...answer, low: 9, high: 12, applied: 2 },
     ]);
   });
+});
+
+describe("report", () => {
+  const term = { incarnation: 1, number: 3 };
+  const report: Report = {
+    cluster: "c",
+    id: A.id,
+    address: A.address,
+    incarnation: A.incarnation,
+    state: "draining",
+    generation: { incarnation: 1, number: 7 },
+    load: 0.5,
+    serves: [{ low: 0, high: HALF, term, rate: 100, bytes: 4096, top: [[17, 0.25]] }],
+    moved: [{ low: HALF, high: KEY_END, number: term }],
+    aborted: [],
+    offers: [],
+  };
+
+  it("wire: encoded and decoded -> equal", () => {
+    expect(decodeReport(encodeReport(report))).toEqual({ ok: true, value: report });
+    const answer = { generation: term, wantsAssignment: true };
+    expect(decodeReportAnswer(encodeReportAnswer(answer))).toEqual({ ok: true, value: answer });
+  });
+
+  it.each([["{"], ["[]"], [encodeReport({ ...report, moved: [{ low: 5, high: 5, number: term }] })], [encodeReport({ ...report, load: -1 })]])(
+    "wire: %.30s -> refused with a reason",
+    (text) => {
+      expect(decodeReport(text).ok).toBe(false);
+    },
+  );
 });
