@@ -18,7 +18,7 @@ export function frozenRows(groups: readonly Buffer[]): Uint8Array {
   const writer = new RowWriter();
   const added = OUTPUTS.map((output) => rowLabels(Buffer.from(`http_requests_duration_ms:10s_by_region_service_${output}`), []));
   for (const labels of groups) {
-    for (const ofOutput of added) writer.row(labels, 0, ofOutput, { timestampMs: 1763870000000, value: 42.5, startMs: 0 });
+    for (const ofOutput of added) writer.row(labels, 0, ofOutput, { timestampMs: 1763870000000, value: 42.5, startMs: 0, type: 2 });
   }
   return writer.take();
 }

@@ -82,6 +82,9 @@ export interface GroupIdentity {
   readonly labels: readonly (readonly [string, string])[];
 }
 
+/** Of a Group. Far above what any receiver takes, and below what a row can hold. */
+const LABELS_MAX = 4096;
+
 const NO_NAMES: LineNames = { measurement: "", labels: [], groupings: [], raw: "" };
 
 /** One field on its way to its targets. */
@@ -256,6 +259,7 @@ export class Admission {
 
   /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
   group(compiled: CompiledRule, identity: GroupIdentity, metric: string, capped: boolean): number {
+    if (identity.labels.length > LABELS_MAX) return -1 - DROPPED_SERIES_CAP;
     const shared = compiled.rule.outputRelabel.length > 0 ? undefined : this.#namesOf(compiled, identity.stem, metric);
     const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
     // Asked before it is known whether the Group is there: hashing takes the scratch that `bytes` below lies in.

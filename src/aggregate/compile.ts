@@ -41,6 +41,7 @@ import {
   RULE_WINDOW,
   SLOT_BYTES,
 } from "../kernel/layout.js";
+import { rowTypes } from "../metric/rowBlock.js";
 import type { LabelBytes } from "../metric/rowWriter.js";
 import type { Output, OutputRow, StateKind } from "./output.js";
 import { outputNameOf, stemOf } from "./outputName.js";
@@ -50,6 +51,8 @@ import type { Rule } from "./rule.js";
 export interface CompiledOutput {
   readonly output: Output;
   readonly rows: readonly OutputRow[];
+  /** What receivers are told of its rows: a place in rowTypes. */
+  readonly type: number;
   /** Windows that start before it (ms) yield no rows: their state is not whole. */
   cleanFromMs: number;
 }
@@ -126,7 +129,7 @@ export function compileRule(
   const outputs = rule.outputs.map((call) => {
     const output = context.outputs.get(call.name);
     if (output === undefined) throw new Error(`${rule.place}: output ${call.name} is not loaded`);
-    return { output, rows: output.rows(call.args), cleanFromMs: Number.NEGATIVE_INFINITY };
+    return { output, rows: output.rows(call.args), type: rowTypes.indexOf(output.type), cleanFromMs: Number.NEGATIVE_INFINITY };
   });
   const flags = flagsOf(rule, outputs);
   let size = BASIC_AT;

@@ -31,7 +31,7 @@ import { closeOwner, openOwner, ownedBytes, shrinkOwner } from "../kernel/pages.
 import { run } from "../kernel/reader.js";
 import { tableOpen } from "../kernel/table.js";
 import { decodeLine } from "../metric/lineDecoder.js";
-import type { RowBlock } from "../metric/rowBlock.js";
+import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { RowWriter } from "../metric/rowWriter.js";
 import { Admission } from "./admission.js";
 import { type CompiledRule, compileRule } from "./compile.js";
@@ -57,6 +57,8 @@ export interface EngineOptions {
   readonly startMs: number;
   readonly maxFutureMs: number;
   readonly memoryBytesMax: number;
+  /** Blocks of these marks are wanted beside the samples; none by default. */
+  readonly marks?: ReadonlySet<MarkKind>;
 }
 
 /** What happens to an engine. Input lies in the input area. */
@@ -78,6 +80,8 @@ export class Engine {
   readonly admission: Admission;
   readonly #options: EngineOptions;
   readonly #writer = new RowWriter();
+  readonly #stale: RowWriter | undefined;
+  readonly #zero: RowWriter | undefined;
   readonly #labels = new Map<CompiledRule, Map<number, RowLabels>>();
   /** Bytes of an unfinished line at the start of the input area. */
   #pending = 0;
@@ -93,6 +97,8 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#stale = options.marks?.has("stale") === true ? new RowWriter() : undefined;
+    this.#zero = options.marks?.has("zero") === true ? new RowWriter() : undefined;
     this.root = openOwner(ROOT_PAGES, options.memoryBytesMax);
     try {
       this.rules = openRules(this.root, options);
@@ -307,9 +313,10 @@ export class Engine {
 
   #close(compiled: CompiledRule, windowMs: number, stampMs: number, actions: EngineAction[]): void {
     const labels = (names: number): RowLabels => this.#rowLabels(compiled, names);
-    const block = closeWindow({ root: this.root, compiled, writer: this.#writer, labels, windowMs, stampMs });
+    const writers = { writer: this.#writer, stale: this.#stale, zero: this.#zero };
+    const blocks = closeWindow({ root: this.root, compiled, ...writers, labels, windowMs, stampMs, startMs: this.#options.startMs });
     compiled.windowsFlushed++;
-    if (block !== undefined) actions.push({ kind: "rows", block });
+    for (const block of blocks) actions.push({ kind: "rows", block });
   }
 
   #rowLabels(compiled: CompiledRule, names: number): RowLabels {

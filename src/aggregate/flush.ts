@@ -33,7 +33,7 @@ import {
   LEDGER_GROUPS,
 } from "../kernel/layout.js";
 import { heapBuffer } from "../kernel/memory.js";
-import type { RowBlock } from "../metric/rowBlock.js";
+import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.js";
 import type { CompiledOutput, CompiledRule, OutputNames } from "./compile.js";
 import { FlushView } from "./windowView.js";
@@ -62,6 +62,11 @@ export interface Closing {
   readonly root: number;
   readonly compiled: CompiledRule;
   readonly writer: RowWriter;
+  /** Where marks go; undefined: nobody wants them. */
+  readonly stale: RowWriter | undefined;
+  readonly zero: RowWriter | undefined;
+  /** A zero is no older: what happened before this process began is not known. */
+  readonly startMs: number;
   /** By GROUP_NAMES. */
   labels(names: number): RowLabels;
   /** Start of the Window, and the timestamp of its rows (its end, unless the process stops within it). */
@@ -69,9 +74,9 @@ export interface Closing {
   readonly stampMs: number;
 }
 
-/** Closes one Window and returns its rows, undefined when there are none. */
-export function closeWindow(closing: Closing): RowBlock | undefined {
-  const { root, compiled, windowMs, writer } = closing;
+/** Closes one Window and returns its rows in the order of their times: zeroes of new Groups, samples, ends of retired Groups. */
+export function closeWindow(closing: Closing): RowBlock[] {
+  const { root, compiled, windowMs } = closing;
   const view = new FlushView(compiled);
   const endMs = windowMs + compiled.rule.intervalMs;
   for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
@@ -82,38 +87,61 @@ export function closeWindow(closing: Closing): RowBlock | undefined {
       releaseCell(root, group, cell);
       cell = 0;
     }
-    if (cell !== 0) enter(group, cell, windowMs);
-    else if (!staysAlive(closing, group, endMs)) continue;
-    if (cell !== 0) addToTotals(closing, group, cell);
     view.show(group, cell);
+    const born = cell !== 0 && enter(group, cell, windowMs);
+    if (cell === 0 && !staysAlive(closing, group, endMs)) {
+      if (i32.load(group + GROUP_STATE) === 1) retire(closing, group, view);
+      continue;
+    }
+    if (cell !== 0) addToTotals(closing, group, cell);
     emit(closing, group, view, cell === 0);
+    if (born) emitZeroes(closing, group, view);
     if (cell !== 0) releaseCell(root, group, cell);
   }
   f64.store(compiled.ledger + LEDGER_CLOSED, endMs);
-  if (writer.rowCount === 0) return undefined;
-  const rowCount = writer.rowCount;
-  return { rule: compiled.rule.name, windowEndMs: closing.stampMs, rowCount, bytes: writer.take() };
+  return [...blockOf(closing, closing.zero, "zero"), ...blockOf(closing, closing.writer), ...blockOf(closing, closing.stale, "stale")];
 }
 
-/** A Group with samples in the Window: alive, perhaps again. */
-function enter(group: number, cell: number, windowMs: number): void {
-  if (i32.load(group + GROUP_STATE) !== 1) {
+/** What a writer holds, as a block; none when it is empty. */
+function blockOf({ compiled, stampMs }: Closing, writer: RowWriter | undefined, mark?: MarkKind): RowBlock[] {
+  if (writer === undefined || writer.rowCount === 0) return [];
+  const { rowCount } = writer;
+  return [{ rule: compiled.rule.name, windowEndMs: stampMs, rowCount, bytes: writer.take(), ...(mark === undefined ? {} : { mark }) }];
+}
+
+/** A Group with samples in the Window: alive. True when it was not before. */
+function enter(group: number, cell: number, windowMs: number): boolean {
+  const born = i32.load(group + GROUP_STATE) !== 1;
+  if (born) {
     i32.store(group + GROUP_STATE, 1);
     f64.store(group + GROUP_START, windowMs);
   }
   f64.store(group + GROUP_SEEN, Math.max(f64.load(group + GROUP_SEEN), f64.load(cell + CELL_NEWEST)));
+  return born;
 }
 
 /** Whether a Group without samples in the Window is (still) alive at its end. */
-function staysAlive({ root, compiled }: Closing, group: number, endMs: number): boolean {
-  if (i32.load(group + GROUP_STATE) !== 1) return false;
-  if (endMs - f64.load(group + GROUP_SEEN) <= compiled.rule.stalenessMs) return true;
+function staysAlive({ compiled }: Closing, group: number, endMs: number): boolean {
+  return i32.load(group + GROUP_STATE) === 1 && endMs - f64.load(group + GROUP_SEEN) <= compiled.rule.stalenessMs;
+}
+
+/** The end of a Group: each of its series is marked stale, its totals are forgotten. */
+function retire(closing: Closing, group: number, view: FlushView): void {
+  if (closing.stale !== undefined) emitMarks(closing, closing.stale, { group, view, timestampMs: closing.stampMs, value: Number.NaN });
   i32.store(group + GROUP_STATE, 0);
   for (let at = GROUP_TOTAL; at < GROUP_SAMPLES + 16; at += 8) f64.store(group + at, 0);
   const histogram = i32.load(group + GROUP_HISTOGRAM);
-  if (histogram !== 0) releaseHistogram(root, histogram);
+  if (histogram !== 0) releaseHistogram(closing.root, histogram);
   i32.store(group + GROUP_HISTOGRAM, 0);
-  return false;
+}
+
+/**
+ * A cumulative series begins at 0, or receivers without start timestamps would take its first value for no increase. Stamped just
+ * behind the Window's start, where a predecessor of this name may have its last row or its end.
+ */
+function emitZeroes(closing: Closing, group: number, view: FlushView): void {
+  const timestampMs = Math.max(closing.windowMs + 1, closing.startMs);
+  if (closing.zero !== undefined && timestampMs < closing.stampMs) emitMarks(closing, closing.zero, { group, view, timestampMs, value: 0 });
 }
 
 /** What a closing Cell adds to the numbers that run on. */
@@ -133,6 +161,28 @@ function addToTotals({ root, compiled, windowMs }: Closing, group: number, cell:
   }
 }
 
+/** One row per series of a Group; a zero for cumulative ones only. */
+function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; view: FlushView; timestampMs: number; value: number }): void {
+  const { compiled } = closing;
+  const { group, view, timestampMs, value } = mark;
+  if (compiled.rule.state !== "active") return;
+  const labels = closing.labels(i32.load(group + GROUP_NAMES));
+  const relabelled = compiled.rule.outputRelabel.length > 0;
+  const source = relabelled ? NO_LABELS : heapBuffer;
+  const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
+  for (let i = 0; i < compiled.outputs.length; i++) {
+    const entry = compiled.outputs[i];
+    if (entry === undefined || closing.windowMs < entry.cleanFromMs) continue;
+    const cumulative = entry.output.type === "counter";
+    if (value === 0 && !cumulative) continue;
+    const startMs = cumulative ? f64.load(group + GROUP_START) : 0;
+    for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
+      const own = labels(i, r);
+      if (own !== undefined) writer.row(source, identity, own, { timestampMs, value, startMs, type: entry.type });
+    }
+  }
+}
+
 function emit(closing: Closing, group: number, view: FlushView, idle: boolean): void {
   const { compiled, writer, stampMs } = closing;
   if (compiled.rule.state !== "active") return;
@@ -147,7 +197,7 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
     for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
       const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);
       const own = Number.isNaN(value) ? undefined : labels(i, r);
-      if (own !== undefined) writer.row(source, identity, own, { timestampMs: stampMs, value, startMs });
+      if (own !== undefined) writer.row(source, identity, own, { timestampMs: stampMs, value, startMs, type: entry.type });
     }
   }
 }

@@ -42,7 +42,8 @@ import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from ".
 import type { CompiledRule } from "./compile.js";
 import { SnapshotError } from "./snapshotError.js";
 
-export const SNAPSHOT_VERSION = 1;
+/** 2: heads of outbox rows hold a type, blocks a mark. */
+export const SNAPSHOT_VERSION = 2;
 const MAGIC = Buffer.from("LIMPETS1");
 /** Magic and hash. */
 const PREFIX_BYTES = 16;
@@ -143,7 +144,7 @@ export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: Snapsh
     cursors: [],
     rules: source.rules.map(ruleHeader),
     names: nameList,
-    outbox: source.outbox.map(({ sink, rule, windowEndMs, rowCount, bytes }) => ({ sink, rule, windowEndMs, rowCount, bytes: bytes.length })),
+    outbox: source.outbox.map((block) => ({ ...block, bytes: block.bytes.length })),
     groups: groups.length,
   };
   const headerBytes = Buffer.from(JSON.stringify(header));
@@ -230,9 +231,7 @@ export function restoreSnapshot(target: Omit<SnapshotSource, "outbox">, bytes: U
 }
 
 function restoreBody(target: Omit<SnapshotSource, "outbox">, header: Header, reader: ByteReader): Restored {
-  const outbox = header.outbox.map(({ sink, rule, windowEndMs, rowCount, bytes }) => {
-    return { sink, rule, windowEndMs, rowCount, bytes: new Uint8Array(reader.bytes(bytes)) };
-  });
+  const outbox = header.outbox.map((block) => ({ ...block, bytes: new Uint8Array(reader.bytes(block.bytes)) }));
   const current = header.rules.map((rule) => target.rules.find((compiled) => compiled.rule.id === rule.id));
   for (const [i, compiled] of current.entries()) {
     const from = header.rules[i];

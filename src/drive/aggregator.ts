@@ -234,13 +234,15 @@ export class Aggregator implements InputTarget {
   /** To all sinks, or to the one that lacks it. */
   #offer(block: RowBlock, sinks = this.#options.sinks): void {
     const { clock } = this.#options;
-    let waiting = sinks.length;
-    this.rowsSent += block.rowCount * sinks.length;
-    for (const sink of sinks) {
+    const { mark } = block;
+    const takers = mark === undefined ? sinks : sinks.filter((sink) => sink.marks.has(mark));
+    let waiting = takers.length;
+    this.rowsSent += block.rowCount * takers.length;
+    for (const sink of takers) {
       sink.offer(block, (outcome) => {
         waiting--;
         this.#noteLoss(sink, outcome);
-        if (waiting === 0 && outcome.stored > 0) this.flushLagSeconds = Math.max(0, clock.now() - block.windowEndMs) / 1000;
+        if (waiting === 0 && mark === undefined && outcome.stored > 0) this.flushLagSeconds = Math.max(0, clock.now() - block.windowEndMs) / 1000;
       });
     }
   }

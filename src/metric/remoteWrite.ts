@@ -9,6 +9,8 @@
 // copied as they are, so are the eight bytes of the value: every NaN keeps its bits, the staleness marker above all. Rows are
 // not checked here (rowLabels.ts); start timestamps have no place in 1.0. Cost: bench/remoteWrite.bench.ts.
 
+import { labelCountOf } from "./rowBlock.js";
+
 const bytesMin = 64 * 1024;
 
 export class WriteRequestEncoder {
@@ -39,7 +41,7 @@ export class WriteRequestEncoder {
       this.#view = new DataView(block.buffer, block.byteOffset, block.byteLength);
     }
     const view = this.#view;
-    const labelCount = view.getUint16(rowStart, true);
+    const labelCount = labelCountOf(view.getUint16(rowStart, true));
     let end = rowStart + 2;
     let seriesBytes = 0;
     for (let i = 0; i < labelCount; i++) {

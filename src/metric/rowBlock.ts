@@ -1,9 +1,37 @@
 // Frozen rows: what closing a Window yields and what every Sink reads. Final bytes: a re-send, by anyone, is identical.
 //
-//   row:  u16 labelCount, labelCount x { u16 nameBytes, name, u32 valueBytes, value }, f64 timestampMs, f64 value, f64 startMs
+//   row:  u16 head, labelCount x { u16 nameBytes, name, u32 valueBytes, value }, f64 timestampMs, f64 value, f64 startMs
+//   head: labelCount in the lower 14 bits, the metric's type in the upper two (snapshots of version 1: always 0, unknown)
 //
 // Little-endian, unaligned, rows back to back. Labels include __name__ and are sorted by name bytes and unique; values are
 // never empty. startMs is the start timestamp of a cumulative row, 0 for none.
+
+/** What receivers are told of a metric. Its place here is the number in a row's head. */
+export const rowTypes = ["unknown", "counter", "gauge", "histogram"] as const;
+export type RowType = (typeof rowTypes)[number];
+
+export const rowLabelsMax = 0x3fff;
+const typeShift = 14;
+
+/** `type`: its place in rowTypes. Throws on more labels than fit. */
+export function headOf(labelCount: number, type: number): number {
+  if (labelCount > rowLabelsMax) throw new RangeError(`a row of ${labelCount} labels, more than ${rowLabelsMax}`);
+  return labelCount | (type << typeShift);
+}
+
+export function labelCountOf(head: number): number {
+  return head & rowLabelsMax;
+}
+
+export function typeOf(head: number): RowType {
+  return rowTypes[head >>> typeShift] ?? "unknown";
+}
+
+/**
+ * Rows that say something about a series beside its samples, for sinks that understand it (Sink.marks). `stale`: the series end here
+ * (every value is the staleness marker). `zero`: cumulative series begin here, at 0.
+ */
+export type MarkKind = "stale" | "zero";
 
 export interface RowBlock {
   /** Rule that made the rows (Rule.name). */
@@ -12,6 +40,8 @@ export interface RowBlock {
   readonly windowEndMs: number;
   readonly rowCount: number;
   readonly bytes: Uint8Array;
+  /** Absent: samples. */
+  readonly mark?: MarkKind;
 }
 
 /** A row as people and tests see it: `replay --format json`, goldens. */
@@ -31,6 +61,7 @@ export class RowReader {
   rowStart = 0;
   rowEnd = 0;
   labelCount = 0;
+  type: RowType = "unknown";
   /** Offset of the first label entry. */
   labelsStart = 0;
   timestampMs = 0;
@@ -48,7 +79,9 @@ export class RowReader {
     if (this.rowEnd >= this.bytes.length) return false;
     const view = this.#view;
     this.rowStart = this.rowEnd;
-    this.labelCount = view.getUint16(this.rowStart, true);
+    const head = view.getUint16(this.rowStart, true);
+    this.labelCount = labelCountOf(head);
+    this.type = typeOf(head);
     this.labelsStart = this.rowStart + 2;
     let at = this.labelsStart;
     for (let i = 0; i < this.labelCount; i++) {

@@ -1,10 +1,22 @@
 // Writes frozen rows (rowBlock.ts) from label bytes that are already sorted. The name and an output's own labels (quantile)
 // are merged into their place, so that the block is ready for any receiver.
+import { headOf } from "./rowBlock.js";
 
 /** A label as bytes. */
 export interface LabelBytes {
   readonly name: Uint8Array;
   readonly value: Uint8Array;
+}
+
+/** The numbers of a row. */
+export interface RowNumbers {
+  readonly timestampMs: number;
+  /** NaN: the staleness marker, for no other NaN is ever a row's value. */
+  readonly value: number;
+  /** 0: no start timestamp. */
+  readonly startMs: number;
+  /** Place in rowTypes. */
+  readonly type: number;
 }
 
 const encoder = new TextEncoder();
@@ -40,9 +52,9 @@ export class RowWriter {
 
   /**
    * Adds a row. `source[at..]` holds the Group's labels (encodeLabels), `added` comes from rowLabels and wins over a Group's
-   * label of the same name. startMs 0: no start timestamp.
+   * label of the same name.
    */
-  row(source: Buffer, at: number, added: readonly LabelBytes[], row: { timestampMs: number; value: number; startMs: number }): void {
+  row(source: Buffer, at: number, added: readonly LabelBytes[], row: RowNumbers): void {
     const start = this.#bytes;
     this.#reserve(2);
     this.#bytes += 2;
@@ -78,10 +90,10 @@ export class RowWriter {
       this.#label(label);
       written++;
     }
-    this.#out.writeUInt16LE(written, start);
+    this.#out.writeUInt16LE(headOf(written, row.type), start);
     this.#reserve(24);
     this.#bytes = this.#out.writeDoubleLE(row.timestampMs, this.#bytes);
-    this.#bytes = this.#out.writeDoubleLE(row.value, this.#bytes);
+    this.#bytes = Number.isNaN(row.value) ? this.#stale() : this.#out.writeDoubleLE(row.value, this.#bytes);
     this.#bytes = this.#out.writeDoubleLE(row.startMs, this.#bytes);
     this.rowCount++;
   }
@@ -92,6 +104,12 @@ export class RowWriter {
     this.#bytes = 0;
     this.rowCount = 0;
     return bytes;
+  }
+
+  /** Prometheus' staleness marker: a NaN with bits of its own, 0x7ff0000000000002. */
+  #stale(): number {
+    this.#out.writeUInt32LE(2, this.#bytes);
+    return this.#out.writeUInt32LE(0x7ff00000, this.#bytes + 4);
   }
 
   #label({ name, value }: LabelBytes): void {

@@ -1,5 +1,5 @@
 // What the aggregator needs of a sink, and what a kind of sink (a folder in plugins/sinks) implements.
-import type { RowBlock } from "../metric/rowBlock.js";
+import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 
 /**
  * Why rows are lost; the one vocabulary of code, metrics and documentation.
@@ -32,6 +32,8 @@ export interface SinkStats {
 export interface Sink {
   /** The URL without credentials; labels metrics and messages. */
   readonly name: string;
+  /** What it takes beside samples; blocks of other marks are not offered. */
+  readonly marks: ReadonlySet<MarkKind>;
   /** Takes a block at once, never blocks. `done` is called exactly once, when every row has its outcome. */
   offer(block: RowBlock, done: (outcome: BlockOutcome) => void): void;
   /**

@@ -1,5 +1,6 @@
 // The main job, end to end: lines into the built `limpet aggregate`, real Prometheus and real VictoriaMetrics behind it, PromQL
-// out. Every value of every output, window and group is there, and no row that nobody asked for.
+// out. Every value of every output, window and group is there, and no row that nobody asked for; what is cumulative begins with a
+// zero, and every series ends with a marker.
 //
 //   now        start                              last row         quiet: nothing more may come
 //    │ ~3 s      │ 6 s of windows, sent at once      │ staleness      │ EOF, exit, final comparison
@@ -59,6 +60,13 @@ function rowOf(sample: QuerySample): Row {
   return { name, labels, timestamp: Math.round(sample.timeSec * 1000), value: sample.value };
 }
 
+/** The zero of a beginning, 1 ms into a window, and the marker of an end, which Prometheus does not show. */
+function isMark({ timestamp, value }: Row): boolean {
+  return Number.isNaN(value) || (timestamp % 1000 === 1 && value === 0);
+}
+
+const seriesOf = ({ name, labels }: Row): string => JSON.stringify([name, Object.entries(labels).sort()]);
+
 describe("promql", () => {
   const folder = mkdtempSync(join(tmpdir(), "limpet-promql-"));
   let prometheus: Prometheus | undefined;
@@ -77,7 +85,7 @@ describe("promql", () => {
   /** Until the server has as many rows as expected: more, fewer or others are for the comparison to tell. */
   const waitForRows = async (server: Prometheus | VictoriaMetrics, count: number): Promise<void> => {
     const deadline = Date.now() + WAIT_MS;
-    while ((await rowsIn(server)).length < count && Date.now() < deadline) await delay(200);
+    while ((await rowsIn(server)).filter((row) => !isMark(row)).length < count && Date.now() < deadline) await delay(200);
   };
 
   beforeAll(async () => {
@@ -109,12 +117,32 @@ describe("promql", () => {
   });
 
   onlyInstalled("prometheus: every output, window and group -> the exact value, and nothing else", async () => {
-    const rows = prometheus === undefined ? [] : await rowsIn(prometheus);
+    const rows = prometheus === undefined ? [] : (await rowsIn(prometheus)).filter((row) => !isMark(row));
     expect({ found: differences(expected(), rows), limpet: limpet?.output }).toMatchObject({ found: [] });
   });
 
   onlyInstalled("victoria-metrics: every output, window and group -> the exact value, and nothing else", async () => {
-    const rows = victoriaMetrics === undefined ? [] : await rowsIn(victoriaMetrics);
+    const rows = victoriaMetrics === undefined ? [] : (await rowsIn(victoriaMetrics)).filter((row) => !isMark(row));
     expect({ found: differences(expected(), rows), limpet: limpet?.output }).toMatchObject({ found: [] });
+  });
+
+  onlyInstalled("prometheus: the groups have retired -> no series is alive, a moment before all were; totals rise from 0", async () => {
+    const alive = async (promql: string, atMs: number): Promise<Row[]> => ((await prometheus?.query(promql, atMs / 1000)) ?? []).map(rowOf);
+    const lastMs = Math.max(...expected().map(({ timestamp }) => timestamp));
+    expect((await alive('{__name__=~".+"}', lastMs)).length).toBeGreaterThan(40);
+    expect(await alive('{__name__=~".+"}', lastMs + 2000)).toEqual([]);
+    // Of a total's first window nothing is missing: with host c back, its second life's increase too.
+    const total = expected().filter(({ name }) => name === "http_requests:1s_by_region_total");
+    const births = (await rowsIn(prometheus as Prometheus)).filter((row) => isMark(row) && row.name === "http_requests:1s_by_region_total");
+    expect(new Set(births.map(seriesOf))).toEqual(new Set(total.map(seriesOf)));
+  });
+
+  onlyInstalled("victoria-metrics: the groups have retired -> the newest row of every series is the marker of its end", async () => {
+    const newest = new Map<string, Row>();
+    for (const row of await rowsIn(victoriaMetrics as VictoriaMetrics)) {
+      if (row.timestamp >= (newest.get(seriesOf(row))?.timestamp ?? 0)) newest.set(seriesOf(row), row);
+    }
+    expect(newest.size).toBeGreaterThan(40);
+    expect([...newest.values()].filter((row) => !Number.isNaN(row.value)).map(seriesOf)).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 // Rows on their way: which block they belong to and where they start in its bytes. Rows stay frozen bytes until they are encoded.
-import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
+import { type MarkKind, type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
 import type { DropReason } from "#limpet/sink/sink.js";
 
 /** A block that was offered and is not settled. */
@@ -7,6 +7,7 @@ export interface QueuedBlock {
   readonly id: number;
   readonly rule: string;
   readonly windowEndMs: number;
+  readonly mark: MarkKind | undefined;
   /** Emptied when settled, so that nothing that still points here keeps them alive. */
   bytes: Uint8Array;
   readonly offeredMs: number;
@@ -68,10 +69,10 @@ export function removeRows(batch: Batch, isGone: (block: QueuedBlock) => boolean
 }
 
 /** The rows that start at `starts` (any order, each once), as a block of their own. */
-export function pickRows({ rule, windowEndMs, bytes }: QueuedBlock, starts: readonly number[]): RowBlock {
+export function pickRows({ rule, windowEndMs, mark, bytes }: QueuedBlock, starts: readonly number[]): RowBlock {
   const wanted = new Set(starts);
   const reader = new RowReader(bytes);
   const rows: Uint8Array[] = [];
   while (reader.next()) if (wanted.has(reader.rowStart)) rows.push(bytes.subarray(reader.rowStart, reader.rowEnd));
-  return { rule, windowEndMs, rowCount: rows.length, bytes: Buffer.concat(rows) };
+  return { rule, windowEndMs, rowCount: rows.length, bytes: Buffer.concat(rows), ...(mark === undefined ? {} : { mark }) };
 }

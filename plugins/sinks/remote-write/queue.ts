@@ -123,6 +123,7 @@ export class SinkQueue {
       id,
       rule: block.rule,
       windowEndMs: block.windowEndMs,
+      mark: block.mark,
       bytes: block.bytes,
       offeredMs: nowMs,
       cost: block.bytes.length + 8 * block.rowCount + blockCost,

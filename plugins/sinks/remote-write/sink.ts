@@ -2,7 +2,7 @@
 // and decides nothing.
 import { compressSnappy } from "#limpet/base/snappy.js";
 import { WriteRequestEncoder } from "#limpet/metric/remoteWrite.js";
-import type { RowBlock } from "#limpet/metric/rowBlock.js";
+import type { MarkKind, RowBlock } from "#limpet/metric/rowBlock.js";
 import {
   type BlockOutcome,
   maxAgeMsDefault,
@@ -58,6 +58,7 @@ function decode(text: string): string {
 class RemoteWriteSink implements Sink {
   /** Without credentials, and without a query, which may hold some. */
   readonly name: string;
+  readonly marks = new Set<MarkKind>(["stale", "zero"]);
   readonly #target: Target;
   readonly #log: SinkOptions["log"];
   readonly #queue: SinkQueue;

@@ -6,7 +6,7 @@
 // are dropped{queue_full}. A write that fails drops the rest of its block{io}; the next block is tried all the same.
 import { isNativeError } from "node:util/types";
 import { Ring } from "#limpet/base/ring.js";
-import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
+import { type MarkKind, type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
 import { formatRow } from "#limpet/metric/rowText.js";
 import {
   type BlockOutcome,
@@ -36,6 +36,7 @@ const warnEveryMs = 30_000;
 
 export class TextSink implements Sink {
   readonly name: string;
+  readonly marks = new Set<MarkKind>();
   readonly #output: TextOutput;
   readonly #log: SinkLog;
   readonly #queueBytesMax: number;

@@ -159,13 +159,21 @@ async function listen(
   return undefined;
 }
 
-function openEngine(options: AggregateOptions, rules: readonly Rule[], outputs: ReadonlyMap<string, Output>, startMs: number): Engine {
-  try {
-    return new Engine({ rules, outputs, naming: options.naming, startMs, maxFutureMs: options.maxFuture, memoryBytesMax: options.memoryMax });
-  } catch (error) {
-    // What the constructor can meet is a cap below what empty tables need.
-    throw new UsageError(`--memory-max of ${String(options.memoryMax)} bytes: ${error instanceof Error ? error.message : String(error)}`);
-  }
+/** Makes engines for these sinks, at the start and at reloads. */
+function engineOpener(
+  { naming, maxFuture, memoryMax }: AggregateOptions,
+  outputs: ReadonlyMap<string, Output>,
+  sinks: readonly Sink[],
+): (rules: readonly Rule[], startMs: number) => Engine {
+  const marks = new Set(sinks.flatMap((sink) => [...sink.marks]));
+  return (rules, startMs) => {
+    try {
+      return new Engine({ rules, outputs, naming, startMs, maxFutureMs: maxFuture, memoryBytesMax: memoryMax, marks });
+    } catch (error) {
+      // What the constructor can meet is a cap below what empty tables need.
+      throw new UsageError(`--memory-max of ${String(memoryMax)} bytes: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
 }
 
 /** The rules, after what there is to say of them. Throws UsageError when the files have errors. */
@@ -203,7 +211,8 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   const lock = options.data === undefined ? undefined : await openData(options.data);
   const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
   const startedMs = clock.now();
-  const engine = openEngine(options, rules, outputs, startedMs);
+  const open = engineOpener(options, outputs, sinks);
+  const engine = open(rules, startedMs);
   const warn = (message: string, kind?: string): void => {
     log.warn(message, kind);
   };
@@ -231,7 +240,7 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   log.info(
     `limpet ${version}: ${counted(rules.length, "rule")}, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
   );
-  hangUp = createReloader({ loaded, load, open: (changed) => openEngine(options, changed, outputs, clock.now()), aggregator, log });
+  hangUp = createReloader({ loaded, load, open: (changed) => open(changed, clock.now()), aggregator, log });
   const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
   await Promise.race([aggregator.inputEnded, signals.stop]);
   reader?.stop();
