@@ -14,6 +14,7 @@ import {
   FIELD_BYTES,
   FIELD_NAME,
   FIELD_NAME_LENGTH,
+  FIELD_PASS,
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
   FLAG_DELTA,
@@ -61,17 +62,19 @@ import {
   TARGET_LAST,
 } from "../kernel/layout.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
-import { findKey, hashBytes, readValue } from "../kernel/reader.js";
+import { findKey, hashBytes } from "../kernel/reader.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
+import { readValue } from "../kernel/value.js";
 import type { Point } from "../metric/lineDecoder.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
-import { type FieldNames, groupingOf, type LineNames, NameCache, rawLineOf } from "./nameCache.js";
+import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
 import { stemOf } from "./outputName.js";
-import { inputOf, outputSeriesOf, relabelledRows, sliceBytesOf } from "./relabelled.js";
+import { outputSeriesOf, relabelledRows, sliceBytesOf } from "./relabelled.js";
 import { RowOwners } from "./rowOwners.js";
-import { matchingRules, type RuleIndex } from "./ruleIndex.js";
+import type { RuleIndex } from "./ruleIndex.js";
 import { identityBytes } from "./sliceBytes.js";
+import { isPassed, passAt, type Wanted, wantedBy } from "./wanted.js";
 
 /** Field name of a Key that is a whole series: no field of a line is named so. */
 const NAMED = "";
@@ -231,6 +234,18 @@ export class Admission {
     return 0;
   }
 
+  /** Whether number `i` of a decoded point passes; also of one for which there was no memory (then `key` may be 0). */
+  passes(key: number, point: Point, i: number): boolean {
+    const name = point.fields[i]?.key;
+    if (name === undefined) return false;
+    const field = key === 0 ? 0 : this.field(key, name, i);
+    if (field !== 0) return i32.load(field + FIELD_PASS) !== 0;
+    const line = this.#cache.line(point);
+    const names = this.#cache.decodedField(line, name);
+    const series = { name: names.name, labels: line.labels };
+    return isPassed(this.#root, wantedBy(this.#index, this.#rules, line, { field: names, series }));
+  }
+
   /** Forgets addresses of Groups, and names of relabelled ones; after a sweep has freed some. */
   forgetGroups(names: readonly number[]): void {
     this.#cache.clear();
@@ -246,12 +261,21 @@ export class Admission {
     const count = i32.load(key + KEY_FIELD_COUNT);
     // Targets come last: they are counted as series, and nothing would give them back.
     const room = interned === 0 ? 0 : this.#roomForField(key, count);
-    const targets = room === 0 ? undefined : this.#targets(this.#line.names, field);
-    if (targets === undefined) return false;
+    if (room === 0) return false;
+    const line = this.#line.names;
+    const series = { name: field.name, labels: line.labels };
+    const wanted = wantedBy(this.#index, this.#rules, line, { field, series });
+    const pass = passAt(this.#root, series, wanted);
+    const targets = pass < 0 ? undefined : this.#targets({ line, field, series }, wanted);
+    if (targets === undefined) {
+      if (pass > 1) release(this.#root, pass, 4 + i32.load(pass));
+      return false;
+    }
     i32.store(room + FIELD_NAME, interned);
     i32.store(room + FIELD_NAME_LENGTH, i32.load(interned - 8));
     i32.store(room + FIELD_TARGETS, targets.at);
     i32.store(room + FIELD_TARGET_COUNT, targets.count);
+    i32.store(room + FIELD_PASS, pass);
     i32.store(key + KEY_FIELD_COUNT, count + 1);
     if (targets.count > 0) i32.store(this.#root + ROOT_SERIES, i32.load(this.#root + ROOT_SERIES) + 1);
     return true;
@@ -345,21 +369,14 @@ export class Admission {
     return at + count * FIELD_BYTES;
   }
 
-  #targets(line: LineNames, field: FieldNames): { readonly at: number; readonly count: number } | undefined {
-    if (field.name === "") return { at: IGNORED_NAME, count: 0 };
-    const series: Series = { name: field.name, labels: line.labels };
-    const wanted: [CompiledRule, Series][] = [];
-    for (const match of matchingRules(this.#index, series)) {
-      const compiled = this.#rules[match];
-      const input = compiled === undefined ? undefined : inputOf(compiled.rule, series, () => rawLineOf(line), field.field);
-      if (compiled !== undefined && input !== undefined) wanted.push([compiled, input]);
-    }
+  #targets(named: Omit<Admitted, "input">, wanted: Wanted): { readonly at: number; readonly count: number } | undefined {
+    if (named.field.name === "") return { at: IGNORED_NAME, count: 0 };
     if (wanted.length === 0) return { at: IGNORED_UNMATCHED, count: 0 };
     const at = allocate(this.#root, wanted.length * TARGET_BYTES);
     if (at === 0) return undefined;
     let target = at;
     for (const [compiled, input] of wanted) {
-      this.#target(compiled, { line, field, series, input }, target);
+      this.#target(compiled, { ...named, input }, target);
       target += TARGET_BYTES;
     }
     return { at, count: wanted.length };

@@ -20,6 +20,8 @@ import {
   ROOT_LINES,
   ROOT_MATCHED,
   ROOT_PAGES,
+  ROOT_PASS,
+  ROOT_PASSED,
   ROOT_PREVIOUS,
   ROOT_STOP,
   RUN_DONE,
@@ -38,8 +40,9 @@ import { type CompiledRule, compileRule } from "./compile.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
-import { admitPlain, applyPoint, isTooLong, TOO_LONG } from "./lines.js";
+import { applyPoint, clearTheWay, type Intake, isTooLong, TOO_LONG } from "./lines.js";
 import type { Output } from "./output.js";
+import { Passed, type PassedAction, type PassOptions, passBits } from "./passed.js";
 import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
 import { readSeries, type SeriesDocument } from "./seriesDocument.js";
@@ -59,6 +62,8 @@ export interface EngineOptions {
   readonly memoryBytesMax: number;
   /** Blocks of these marks are wanted beside the samples; none by default. */
   readonly marks?: ReadonlySet<MarkKind>;
+  /** What goes on as it came; nothing without. */
+  readonly pass?: PassOptions | undefined;
 }
 
 /** What happens to an engine. Input lies in the input area. */
@@ -71,6 +76,7 @@ export type EngineEvent =
   | { readonly kind: "finish" };
 
 export type EngineAction =
+  | PassedAction
   | { readonly kind: "rows"; readonly block: RowBlock }
   | { readonly kind: "invalid"; readonly reason: "syntax" | "too_long"; readonly line: number; readonly column: number; readonly message: string };
 
@@ -83,6 +89,8 @@ export class Engine {
   readonly #stale: RowWriter | undefined;
   readonly #zero: RowWriter | undefined;
   readonly #labels = new Map<CompiledRule, Map<number, RowLabels>>();
+  readonly #passed: Passed;
+  readonly #intake: Intake;
   /** Bytes of an unfinished line at the start of the input area. */
   #pending = 0;
   /** Inside an over-long line: everything up to the next newline is dropped. */
@@ -107,7 +115,10 @@ export class Engine {
       throw cause;
     }
     const root = this.root;
+    i32.store(root + ROOT_PASS, passBits(options.pass, options.rules.some(keepsMatched)));
+    this.#passed = new Passed(root);
     this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
+    this.#intake = { root, admission: this.admission, rules: this.rules, passed: this.#passed };
     this.#sweptMs = options.startMs;
     this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;
   }
@@ -125,6 +136,8 @@ export class Engine {
     else if (event.kind === "document") this.#document(nowMs, event.document);
     else if (event.kind === "tick") this.#tick(nowMs, actions);
     else this.#finish(nowMs, actions);
+    const passed = this.#passed.take(nowMs, event.kind === "tick" || event.kind === "finish");
+    if (passed !== undefined) actions.push(passed);
     return actions;
   }
 
@@ -164,6 +177,8 @@ export class Engine {
    */
   succeed(previous: Engine): void {
     for (let at = ROOT_LINES; at <= ROOT_INEXACT; at += 8) f64.store(this.root + at, f64.load(previous.root + at));
+    f64.store(this.root + ROOT_PASSED, f64.load(previous.root + ROOT_PASSED));
+    this.#passed.adopt(previous.#passed);
     this.#linesRead = previous.#linesRead;
     this.#linesInvalid = { ...previous.#linesInvalid };
     this.#slowLines = previous.#slowLines;
@@ -192,13 +207,14 @@ export class Engine {
         const code = this.#complete ? run(root, p, lineEnd) : RUN_UNUSUAL;
         if (this.#complete) p = i32.load(root + ROOT_STOP);
         if (code === RUN_DONE) continue;
-        if (admitPlain(root, this.admission, code, lineEnd)) continue;
+        if (clearTheWay(this.#intake, code, lineEnd)) continue;
       } else if (!final && !isTooLong(p, end)) break;
       const next = this.#unusual(p, end, final, actions);
       if (next < 0) break;
       p = next;
       this.#complete = this.#complete || f64.load(root + ROOT_MATCHED) > 0;
     }
+    this.#passed.drain();
     this.#pending = end - p;
     if (this.#pending > 0 && p !== start) heap8.copyWithin(start, p, end);
   }
@@ -213,11 +229,11 @@ export class Engine {
   #document(nowMs: number, document: LineDocument | SeriesDocument): void {
     this.#arrive(nowMs);
     if (document.kind === "series") {
-      readSeries(this.root, this.admission, this.rules, document);
+      readSeries(this.#intake, document);
       return;
     }
     const ran = f64.load(this.root + ROOT_LINES);
-    const read = readLines(this.root, this.admission, this.rules, document);
+    const read = readLines(this.#intake, document);
     const plain = f64.load(this.root + ROOT_LINES) - ran;
     // The stream's line numbers count ROOT_LINES too.
     this.#slowLines -= plain;
@@ -235,8 +251,9 @@ export class Engine {
     const line = this.#slowLines + f64.load(this.root + ROOT_LINES) + 1;
     if (result.kind === "point") {
       this.#linesRead++;
-      const key = applyPoint(this.root, this.admission, result.point, this.rules);
+      const key = applyPoint(this.#intake, result.point);
       if (key !== 0) i32.store(this.root + ROOT_PREVIOUS, key);
+      if (this.#passed.asLines) this.#passed.line(this.admission, key, result.point, { from: p, next: result.next, verbatim: true });
     } else if (result.kind === "error") {
       this.#linesRead++;
       this.#invalid("syntax");
@@ -334,6 +351,10 @@ export class Engine {
     }
     return labels;
   }
+}
+
+function keepsMatched({ matched, state }: Rule): boolean {
+  return matched === "keep" && state === "active";
 }
 
 /** Fills a new engine's memory: its tables, and the records of its rules. Throws when there is not enough of it. */

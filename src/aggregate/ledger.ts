@@ -14,6 +14,7 @@ import {
   ROOT_IGNORED,
   ROOT_KEYS,
   ROOT_MATCHED,
+  ROOT_PASSED,
   ROOT_RECEIVED,
   ROOT_SERIES,
   TABLE_COUNT,
@@ -40,6 +41,8 @@ export interface EngineLedger {
   readonly samplesReceived: number;
   readonly samplesMatched: number;
   readonly samplesIgnored: Readonly<Record<string, number>>;
+  /** Handed on as they came, whether matched (`matched: keep`) or ignored. */
+  readonly samplesPassed: number;
   /** Distinct `measurement,tags` keys in the cache. */
   readonly keys: number;
   /** Input series some rule wants, now. */
@@ -78,6 +81,7 @@ export function readLedger(root: number, rules: readonly CompiledRule[]): Engine
     samplesReceived: f64.load(root + ROOT_RECEIVED),
     samplesMatched: f64.load(root + ROOT_MATCHED),
     samplesIgnored: reasonsAt(root + ROOT_IGNORED, ignoreReasons),
+    samplesPassed: f64.load(root + ROOT_PASSED),
     keys: i32.load(root + ROOT_KEYS + TABLE_COUNT),
     series: i32.load(root + ROOT_SERIES),
     rules: rules.map(readRuleLedger),

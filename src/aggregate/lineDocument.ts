@@ -6,13 +6,11 @@
 //
 // Lines with nanoseconds take the hot loop like those of the stream. Another precision, or a tag that all lines get, takes
 // every line through the decoder, about ten times slower (bench: ingest).
-import { BODY_AT, BODY_BYTES, COMPOSED_AT, INPUT_SLACK, ROOT_LINES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
+import { BODY_AT, BODY_BYTES, COMPOSED_AT, INPUT_SLACK, ROOT_ARRIVAL, ROOT_LINES, ROOT_PREVIOUS, ROOT_STOP, RUN_DONE } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import { run } from "../kernel/reader.js";
 import { decodeLine, type Point } from "../metric/lineDecoder.js";
-import type { Admission } from "./admission.js";
-import type { CompiledRule } from "./compile.js";
-import { admitPlain, applyPoint, isTooLong, TOO_LONG } from "./lines.js";
+import { applyPoint, clearTheWay, type Intake, isTooLong, TOO_LONG } from "./lines.js";
 
 /** A line that is not line protocol. */
 export interface LineFault {
@@ -81,15 +79,15 @@ export interface LinesRead {
 }
 
 /** Reads the next piece of a document that is not done. */
-export function readLines(root: number, admission: Admission, rules: readonly CompiledRule[], document: LineDocument): LinesRead {
+export function readLines(intake: Intake, document: LineDocument): LinesRead {
   const { good, invalid } = document;
   const { syntax, too_long } = invalid;
-  const start = root + BODY_AT;
+  const start = intake.root + BODY_AT;
   for (const size of [PIECE_BYTES, BODY_BYTES - INPUT_SLACK]) {
     const piece = document.bytes.subarray(document.at, document.at + size);
     heap8.set(piece, start);
     const final = document.at + piece.length === document.bytes.length;
-    const next = new PieceReader(root, admission, rules, document).read(start, start + piece.length, final);
+    const next = new PieceReader(intake, document).read(start, start + piece.length, final);
     document.at += next - start;
     if (next > start || document.done) break;
     if (size > PIECE_BYTES) skipLine(document);
@@ -106,15 +104,11 @@ function skipLine(document: LineDocument): void {
 }
 
 class PieceReader {
-  readonly #root: number;
-  readonly #admission: Admission;
-  readonly #rules: readonly CompiledRule[];
+  readonly #intake: Intake;
   readonly #document: LineDocument;
 
-  constructor(root: number, admission: Admission, rules: readonly CompiledRule[], document: LineDocument) {
-    this.#root = root;
-    this.#admission = admission;
-    this.#rules = rules;
+  constructor(intake: Intake, document: LineDocument) {
+    this.#intake = intake;
     this.#document = document;
   }
 
@@ -132,7 +126,7 @@ class PieceReader {
 
   /** The hot loop, as far as whole lines go. */
   #run(start: number, end: number, final: boolean): number {
-    const root = this.#root;
+    const { root, passed } = this.#intake;
     let p = start;
     let lineEnd = end;
     while (lineEnd > start && i32.load8_u(lineEnd - 1) !== 10) lineEnd--;
@@ -144,11 +138,12 @@ class PieceReader {
       this.#document.newlines += lines;
       p = i32.load(root + ROOT_STOP);
       if (code === RUN_DONE) break;
-      if (admitPlain(root, this.#admission, code, lineEnd)) continue;
+      if (clearTheWay(this.#intake, code, lineEnd)) continue;
       const next = this.#decode(p, end, final);
       if (next < 0) break;
       p = next;
     }
+    passed.drain();
     return p;
   }
 
@@ -160,8 +155,7 @@ class PieceReader {
     const long = isTooLong(p, result.next);
     if (result.kind === "point" && !long) {
       document.good++;
-      const key = applyPoint(this.#root, this.#admission, document.plain ? result.point : this.#complete(result.point), this.#rules);
-      if (key !== 0 && document.plain) i32.store(this.#root + ROOT_PREVIOUS, key);
+      this.#apply(result.point, p, result.next);
     }
     const { newlines } = document;
     let lineStart = p;
@@ -179,12 +173,24 @@ class PieceReader {
     return result.next;
   }
 
+  #apply(decoded: Point, from: number, next: number): void {
+    const { plain } = this.#document;
+    const { root, admission, passed } = this.#intake;
+    const point = plain ? decoded : this.#complete(decoded);
+    const key = applyPoint(this.#intake, point);
+    if (key !== 0 && plain) i32.store(root + ROOT_PREVIOUS, key);
+    if (!passed.asLines) return;
+    // By HTTP nobody says when the line was taken but we.
+    const time = point.time ?? BigInt(Math.trunc(f64.load(root + ROOT_ARRIVAL))) * 1_000_000n;
+    passed.line(admission, key, { ...point, time }, { from, next, verbatim: plain && point.time !== undefined });
+  }
+
   /** The point in nanoseconds, with the document's tag; its key is then one no line can have. */
   #complete(point: Point): Point {
     const { unitNs, tag } = this.#document;
     const time = point.time === undefined ? undefined : point.time * unitNs;
     if (tag === undefined) return { ...point, time };
-    const at = this.#root + COMPOSED_AT;
+    const at = this.#intake.root + COMPOSED_AT;
     i32.store8(at, 10);
     heap8.set(tag.value, at + 1);
     const separator = at + 1 + tag.value.length;

@@ -13,14 +13,26 @@ import {
   ROOT_STOP,
   RUN_NEW_FIELD,
   RUN_NEW_KEY,
+  RUN_PASS_FULL,
   SCRATCH_AT,
   SCRATCH_BYTES,
   SCRATCH_MAX,
+  SCRATCH_NUMBER,
+  SCRATCH_STRING,
 } from "../kernel/layout.js";
-import { addLine, SCRATCH_NUMBER, SCRATCH_STRING } from "../kernel/plan.js";
+import { addLine } from "../kernel/plan.js";
 import type { FieldValue, Point } from "../metric/lineDecoder.js";
 import type { Admission } from "./admission.js";
 import type { CompiledRule } from "./compile.js";
+import type { Passed } from "./passed.js";
+
+/** What input of any form goes through. */
+export interface Intake {
+  readonly root: number;
+  readonly admission: Admission;
+  readonly rules: readonly CompiledRule[];
+  readonly passed: Passed;
+}
 
 const NS_PER_MS = 1_000_000n;
 
@@ -39,8 +51,13 @@ function numberOf(root: number, value: FieldValue): number {
   return number;
 }
 
-/** After run(): admits the new key or fields of the line it stopped at, if they are plainly spelled. False: the line must be decoded. */
-export function admitPlain(root: number, admission: Admission, code: number, end: number): boolean {
+/**
+ * After run() has stopped early: makes way for going on, by emptying the list of what passes, or by admitting the new key or fields
+ * of the line it stopped at, if they are plainly spelled. False: the line must be decoded.
+ */
+export function clearTheWay({ root, admission, passed }: Intake, code: number, end: number): boolean {
+  passed.drain();
+  if (code === RUN_PASS_FULL) return true;
   const at = i32.load(root + ROOT_AT);
   if (code === RUN_NEW_KEY) {
     const line = i32.load(root + ROOT_STOP);
@@ -61,7 +78,7 @@ export function isTooLong(from: number, next: number): boolean {
 }
 
 /** Applies one point, admitting what is new. Returns its Key, 0 when there was no memory for it. */
-export function applyPoint(root: number, admission: Admission, point: Point, rules: readonly CompiledRule[]): number {
+export function applyPoint({ root, admission, rules, passed }: Intake, point: Point): number {
   const time = point.time === undefined ? f64.load(root + ROOT_ARRIVAL) : millisecondsOf(point.time);
   const key = admission.key(point.keyStart, point.keyEnd);
   const matchedBefore = f64.load(root + ROOT_MATCHED);
@@ -78,6 +95,7 @@ export function applyPoint(root: number, admission: Admission, point: Point, rul
     }
     if (count === SCRATCH_MAX) {
       addLine(root, count, time);
+      passed.drain();
       count = 0;
     }
     const entry = root + SCRATCH_AT + count * SCRATCH_BYTES;
@@ -87,6 +105,7 @@ export function applyPoint(root: number, admission: Admission, point: Point, rul
     count++;
   }
   addLine(root, count, time);
+  passed.drain();
   if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(rules, time);
   return key;
 }

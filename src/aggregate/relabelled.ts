@@ -5,7 +5,7 @@
 // Cold path: asked once per new Series, and once per new Group.
 import { sanitizeForSink } from "../metric/naming.js";
 import { relabel } from "../metric/relabel.js";
-import { type LabelBytes, rowLabels } from "../metric/rowWriter.js";
+import { encodeLabels, type LabelBytes, rowLabels } from "../metric/rowWriter.js";
 import type { Series } from "../metric/series.js";
 import { acceptsField, acceptsLine, type RawLine } from "../metric/telegrafFilter.js";
 import { compareUtf8 } from "../metric/utf8.js";
@@ -36,6 +36,17 @@ function valid(series: Series): Series {
     if (!labels.has(label)) labels.set(label, value);
   }
   return { name: sanitizeForSink(series.name, "metric"), labels: sorted([...labels]) };
+}
+
+/** A Series as it came in, as the labels of a row (metric/rowBlock.ts). */
+export function rawRowLabels(series: Series): Buffer {
+  const { name, labels } = valid(series);
+  return encodeLabels(
+    rowLabels(
+      Buffer.from(name),
+      labels.filter(([label, value]) => label !== "__name__" && value !== ""),
+    ),
+  );
 }
 
 function sorted(labels: Series["labels"]): Series["labels"] {

@@ -47,5 +47,7 @@ export interface Rule {
   readonly maxSeries: number;
   readonly maxGroups: number;
   readonly temporality: "cumulative" | "delta";
+  /** Whether the raw samples it matched pass on, too. */
+  readonly matched: "drop" | "keep";
   readonly state: "active" | "shadow" | "off";
 }

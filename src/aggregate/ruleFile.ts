@@ -134,7 +134,7 @@ export function readRules(files: readonly RuleText[], context: RuleContext): { r
     if (!order.has(name)) order.set(name, order.size);
     for (const placed of new RuleFileReader(file, problems, context).read(readYaml(file, context.env, problems))) read.push(placed);
   }
-  const rules = mergeRules(read, context.outputs, problems);
+  const rules = mergeRules(read, context, problems);
   const sorted = problems.problems.sort((a, b) => (order.get(a.file) ?? 0) - (order.get(b.file) ?? 0) || a.line - b.line || a.column - b.column);
   return { rules, problems: sorted };
 }

@@ -8,7 +8,7 @@ import { outputNameOf } from "./outputName.js";
 import type { Rule } from "./rule.js";
 import { refuse } from "./ruleFileFields.js";
 import type { ProblemList } from "./ruleFileProblem.js";
-import type { PlacedRule } from "./ruleFileRule.js";
+import type { PlacedRule, RuleContext } from "./ruleFileRule.js";
 import { canonicalRelabel } from "./ruleId.js";
 
 /** What one merged rule can have only one of: the key in the file and the value as text. */
@@ -22,6 +22,7 @@ function settingsOf(rule: Rule): readonly (readonly [key: string, text: string])
     ["staleness_interval", formatDuration(rule.stalenessMs)],
     ["max_series", String(rule.maxSeries)],
     ["max_groups", String(rule.maxGroups)],
+    ["matched", rule.matched],
     ["state", rule.state],
   ];
 }
@@ -168,6 +169,54 @@ function checkCollisions(rules: readonly PlacedRule[], outputs: ReadonlyMap<stri
   }
 }
 
+/** Whether the rule's output has the name its input has. */
+function keepsName(rule: Rule): boolean {
+  return rule.keepMetricNames || rule.outputName === "{metric}";
+}
+
+/** Raw samples that pass under the name of an output could be the same series with the same timestamp. */
+function checkPassing(rules: readonly PlacedRule[]): void {
+  const keeping = rules.filter(({ rule }) => rule.matched === "keep" && rule.state === "active");
+  for (const { rule, fields } of rules) {
+    if (!keepsName(rule) || rule.state !== "active") continue;
+    const names = metricNames(rule.match);
+    for (const { rule: other } of keeping) {
+      const theirs = metricNames(other.match);
+      const shared = names?.find((name) => theirs?.includes(name) === true);
+      if (shared === undefined && names !== undefined && theirs !== undefined) continue;
+      const field = fields.byKey.get("keep_metric_names") ?? fields.byKey.get("output_name");
+      const place = { at: field?.value.at ?? fields.at, path: field?.path ?? fields.path };
+      const who = other === rule ? "matched: keep" : `matched: keep of the rule at ${other.place}`;
+      const cure = "let the output have another name, or matched: drop";
+      if (shared !== undefined || other === rule) refuse(fields, place, `the output has the name of raw samples that pass by ${who}`, cure);
+      else {
+        const message = `the output may have the name of raw samples that pass by ${who}`;
+        fields.problems.warning({ file: fields.file, at: place.at, path: place.path, message, cure });
+      }
+    }
+  }
+}
+
+/**
+ * As checkPassing, for a process in which unmatched samples pass: a raw series equal to the output must be one the rule takes.
+ * It is when all that the rule looks at beside the name is kept in the output.
+ */
+function checkUnmatched(rules: readonly PlacedRule[]): void {
+  for (const { rule, fields } of rules) {
+    if (!keepsName(rule) || rule.state !== "active") continue;
+    const { filter, dropInputLabels, inputRelabel, match, by, without } = rule;
+    const dropped = match
+      .flatMap((selector) => selector.alternatives.flat().map(({ label }) => label))
+      .find((label) => label !== "__name__" && (by === undefined ? without?.includes(label) : !by.includes(label)) === true);
+    if (dropped === undefined && filter === undefined && dropInputLabels.length + inputRelabel.length === 0) continue;
+    const field = fields.byKey.get("keep_metric_names") ?? fields.byKey.get("output_name");
+    const what = dropped === undefined ? "by its filters or relabelling" : `by the label ${dropped}, which its output does not have`;
+    const message = `the rule tells its series ${what}, and others of this name pass (unmatched: pass): both could be one series`;
+    const cure = "let the output have another name, or unmatched: drop";
+    refuse(fields, { at: field?.value.at ?? fields.at, path: field?.path ?? fields.path }, message, cure);
+  }
+}
+
 function warnSharedNames(rules: readonly PlacedRule[], problems: ProblemList): void {
   const byName = new Map<string, Rule>();
   for (const { rule, fields } of rules) {
@@ -182,14 +231,16 @@ function warnSharedNames(rules: readonly PlacedRule[], problems: ProblemList): v
 }
 
 /** The rules as the engine runs them, in file order. */
-export function mergeRules(read: readonly PlacedRule[], outputs: ReadonlyMap<string, Output>, problems: ProblemList): Rule[] {
+export function mergeRules(read: readonly PlacedRule[], context: RuleContext, problems: ProblemList): Rule[] {
   const byId = new Map<string, PlacedRule>();
   for (const placed of read) {
     const first = byId.get(placed.rule.id);
     byId.set(placed.rule.id, first === undefined ? placed : (mergeTwo(first, placed) ?? first));
   }
   const merged = [...byId.values()];
-  checkCollisions(merged, outputs);
+  checkCollisions(merged, context.outputs);
+  checkPassing(merged);
+  if (context.unmatched === "pass") checkUnmatched(merged);
   warnSharedNames(merged, problems);
   return merged.map((placed) => placed.rule);
 }

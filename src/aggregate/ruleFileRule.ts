@@ -18,6 +18,8 @@ export interface RuleContext {
   readonly outputs: ReadonlyMap<string, Output>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly naming: Naming;
+  /** What the process does with samples that no rule wants, where that is known. */
+  readonly unmatched?: "drop" | "pass" | undefined;
 }
 
 /** A good rule and where its parts stand. */
@@ -111,7 +113,7 @@ function checkOtherKeys(fields: Fields): void {
   if (readWord(fields, "type", ["counter", "gauge", "histogram"]) !== undefined && type !== undefined) {
     fields.problems.info({ file: fields.file, at: type.keyAt, path: type.path, message: "accepted, without effect: this version sends no metadata" });
   }
-  for (const [key, words] of Object.entries({ sketch: ["exponential", "tdigest"], matched: ["drop", "keep"] })) {
+  for (const [key, words] of Object.entries({ sketch: ["exponential", "tdigest"] })) {
     const field = fields.byKey.get(key);
     const word = readWord(fields, key, words);
     if (field !== undefined && word !== undefined && word !== words[0]) {
@@ -197,6 +199,7 @@ export function readRule(fields: Fields, context: RuleContext): PlacedRule | und
     maxSeries: readCount(fields, "max_series", 1) ?? defaults.maxSeries,
     maxGroups: readCount(fields, "max_groups", 1) ?? defaults.maxGroups,
     temporality,
+    matched: readWord(fields, "matched", ["drop", "keep"]) ?? "drop",
     state: readWord(fields, "state", ["active", "shadow", "off"]) ?? "active",
   } as const;
   const relabelling = {

@@ -16,14 +16,13 @@ import {
   ROOT_MATCHED,
   ROOT_RECEIVED,
   SCRATCH_AT,
+  SCRATCH_NUMBER,
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
-import { addLine, SCRATCH_NUMBER } from "../kernel/plan.js";
+import { addLine } from "../kernel/plan.js";
 import { WriteRequestError } from "../metric/remoteWriteDecode.js";
 import { SeriesReader, seriesOf } from "../metric/seriesReader.js";
-import type { Admission } from "./admission.js";
-import type { CompiledRule } from "./compile.js";
-import { beginCompleteness } from "./lines.js";
+import { beginCompleteness, type Intake } from "./lines.js";
 
 /** Read in one step. */
 const PIECE_SERIES = 1000;
@@ -48,7 +47,7 @@ export class SeriesDocument {
 }
 
 /** Applies the next piece of a document that is not done. */
-export function readSeries(root: number, admission: Admission, rules: readonly CompiledRule[], document: SeriesDocument): void {
+export function readSeries(intake: Intake, document: SeriesDocument): void {
   const { reader } = document;
   try {
     for (let i = 0; i < PIECE_SERIES; i++) {
@@ -56,7 +55,7 @@ export function readSeries(root: number, admission: Admission, rules: readonly C
         document.done = true;
         return;
       }
-      applySeries(root, admission, rules, reader);
+      applySeries(intake, reader);
       document.samples += reader.count;
       document.histograms += reader.histograms;
     }
@@ -67,7 +66,7 @@ export function readSeries(root: number, admission: Admission, rules: readonly C
   }
 }
 
-function applySeries(root: number, admission: Admission, rules: readonly CompiledRule[], reader: SeriesReader): void {
+function applySeries({ root, admission, rules, passed }: Intake, reader: SeriesReader): void {
   if (reader.count === 0) return;
   const bytes = reader.labelBytes;
   if (bytes.length > LABEL_BYTES_MAX) throw new WriteRequestError(`labels of ${String(bytes.length)} bytes, more than ${String(LABEL_BYTES_MAX)}`);
@@ -93,6 +92,8 @@ function applySeries(root: number, admission: Admission, rules: readonly Compile
     i32.store(entry + 4, SCRATCH_NUMBER);
     f64.store(entry + 8, value);
     addLine(root, 1, time);
+    if (passed.asLines) passed.sample(field, reader.labels(), time, value);
+    else passed.drain();
     if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(rules, time);
   }
 }

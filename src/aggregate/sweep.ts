@@ -9,6 +9,7 @@
 import { release } from "../kernel/alloc.js";
 import {
   FIELD_BYTES,
+  FIELD_PASS,
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
   GROUP_BYTES,
@@ -37,10 +38,12 @@ import {
   LEDGER_GROUP_COUNT,
   LEDGER_GROUPS,
   LEDGER_SERIES_COUNT,
+  PASS_ROWS,
   ROOT_EPOCH,
   ROOT_GROUPS,
   ROOT_KEYS,
   ROOT_LASTS,
+  ROOT_PASS,
   ROOT_PREVIOUS,
   ROOT_SERIES,
   TABLE_MASK,
@@ -190,7 +193,10 @@ function freeKey(root: number, key: number): void {
   const fields = i32.load(key + KEY_FIELDS);
   const max = i32.load(key + KEY_FIELD_MAX);
   const count = i32.load(key + KEY_FIELD_COUNT);
+  const passRows = (i32.load(root + ROOT_PASS) & PASS_ROWS) !== 0;
   for (let field = fields; field < fields + count * FIELD_BYTES; field += FIELD_BYTES) {
+    const labels = passRows ? i32.load(field + FIELD_PASS) : 0;
+    if (labels !== 0) release(root, labels, 4 + i32.load(labels));
     const targets = i32.load(field + FIELD_TARGET_COUNT);
     const at = i32.load(field + FIELD_TARGETS);
     for (let target = at; target < at + targets * TARGET_BYTES; target += TARGET_BYTES) forgetSeries(target);

@@ -1,8 +1,8 @@
 // Rule files to Rules, for every command that runs them: prints every problem, and refuses the set when one is an error.
-import type { Output } from "../aggregate/output.js";
 import type { Rule } from "../aggregate/rule.js";
 import { readRules } from "../aggregate/ruleFile.js";
 import { formatProblem } from "../aggregate/ruleFileProblem.js";
+import type { RuleContext } from "../aggregate/ruleFileRule.js";
 import { xxh64Hex } from "../base/xxh64.js";
 import { readRuleFiles } from "./readRuleFiles.js";
 
@@ -15,13 +15,9 @@ export interface LoadedRules {
 }
 
 /** Reads what the arguments name as one set of rules. */
-export async function loadRules(
-  patterns: readonly string[],
-  outputs: ReadonlyMap<string, Output>,
-  naming: "telegraf" | "vmagent",
-): Promise<LoadedRules> {
+export async function loadRules(patterns: readonly string[], context: Omit<RuleContext, "env">): Promise<LoadedRules> {
   const { files, failures } = await readRuleFiles(patterns);
-  const { rules, problems } = readRules(files, { outputs, env: process.env, naming });
+  const { rules, problems } = readRules(files, { ...context, env: process.env });
   const messages = [
     ...failures.map((text) => ({ severity: "error" as const, text })),
     ...problems.map((problem) => ({ severity: problem.severity, text: `${formatProblem(problem)}\n${problem.excerpt}` })),

@@ -123,7 +123,7 @@ export async function runTestFile(path: string, outputs: ReadonlyMap<string, Out
   const file = readTestFile(text);
   if (typeof file === "string") return { lines: file.split("\n").map((line) => `${path}: ${line}`), exitCode: 2 };
   const patterns = (typeof file.rules === "string" ? [file.rules] : file.rules).map((rules) => resolve(dirname(path), rules));
-  const { rules, messages } = await loadRules(patterns, outputs, file.naming);
+  const { rules, messages } = await loadRules(patterns, { outputs, naming: file.naming });
   const lines = messages.flatMap((message) => (message.severity === "error" ? [message.text] : []));
   if (rules === undefined) return { lines, exitCode: 2 };
   let failed = 0;

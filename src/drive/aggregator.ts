@@ -33,8 +33,18 @@ export interface AggregatorOptions {
   readonly log: Log;
   readonly clock: SteadyClock;
   readonly checkpoint: CheckpointStore | undefined;
+  /** Where lines go that pass; needed when the engine passes lines. */
+  readonly lines?: LineOutput | undefined;
   /** A broken invariant: the process must end. */
   readonly onBroken: (error: unknown) => void;
+}
+
+/** Takes whole lines of line protocol. */
+export interface LineOutput {
+  /** Takes all of it at once, never blocks. */
+  write(lines: Uint8Array): void;
+  /** Resolves when more should be written; undefined: now. */
+  room(): Promise<void> | undefined;
 }
 
 /** How a stop ended. */
@@ -120,13 +130,14 @@ export class Aggregator implements InputTarget {
     return this.#room;
   }
 
-  received(bytes: number): void {
+  received(bytes: number): Promise<void> | undefined {
     if (this.#retired !== undefined) {
       this.#room?.copy(this.#engine.inputRoom(), 0, 0, bytes);
       this.#retired.dispose();
       this.#retired = undefined;
     }
     this.#step({ kind: "input", bytes, final: false });
+    return this.#options.lines?.room();
   }
 
   ended(error?: Error): void {
@@ -228,11 +239,13 @@ export class Aggregator implements InputTarget {
 
   #carryOut(action: EngineAction): void {
     if (action.kind === "rows") this.#offer(action.block);
+    else if (action.kind === "lines") this.#options.lines?.write(action.bytes);
+    else if (action.kind === "passed") this.#offer(action.block, this.#options.sinks, false);
     else this.#options.log.warn(`line ${String(action.line)}, column ${String(action.column)}: ${action.message}`, `invalid line ${action.reason}`);
   }
 
-  /** To all sinks, or to the one that lacks it. */
-  #offer(block: RowBlock, sinks = this.#options.sinks): void {
+  /** To all sinks, or to the one that lacks it. `timed`: it is of a window, which tells how far behind the sinks are. */
+  #offer(block: RowBlock, sinks = this.#options.sinks, timed = true): void {
     const { clock } = this.#options;
     const { mark } = block;
     const takers = mark === undefined ? sinks : sinks.filter((sink) => sink.marks.has(mark));
@@ -242,7 +255,8 @@ export class Aggregator implements InputTarget {
       sink.offer(block, (outcome) => {
         waiting--;
         this.#noteLoss(sink, outcome);
-        if (waiting === 0 && mark === undefined && outcome.stored > 0) this.flushLagSeconds = Math.max(0, clock.now() - block.windowEndMs) / 1000;
+        if (timed && waiting === 0 && mark === undefined && outcome.stored > 0)
+          this.flushLagSeconds = Math.max(0, clock.now() - block.windowEndMs) / 1000;
       });
     }
   }

@@ -16,6 +16,8 @@ export interface ProcessLedger {
   readonly samples_received: number;
   readonly samples_matched: number;
   readonly samples_ignored: ByReason;
+  /** Handed on as they came, whether matched or ignored. */
+  readonly samples_passed: number;
   readonly pairs_matched: number;
   readonly pairs_applied: number;
   readonly pairs_duplicate: number;
@@ -61,6 +63,7 @@ export function selfStats({ aggregator, sinks }: Watched): SelfStats {
     samplesReceived: ledger.samplesReceived,
     samplesMatched: ledger.samplesMatched,
     samplesIgnored: ledger.samplesIgnored,
+    samplesPassed: ledger.samplesPassed,
     linesInvalid: ledger.linesInvalid,
     series: ledger.series,
     windowsPartial: ledger.rules.reduce((sum, rule) => sum + rule.windowsPartial, 0),
@@ -81,6 +84,7 @@ export function processLedger({ aggregator, sinks }: Watched): ProcessLedger {
     samples_received: ledger.samplesReceived,
     samples_matched: ledger.samplesMatched,
     samples_ignored: ledger.samplesIgnored,
+    samples_passed: ledger.samplesPassed,
     pairs_matched: sum((rule) => rule.pairsMatched),
     pairs_applied: sum((rule) => rule.pairsApplied),
     pairs_duplicate: 0,

@@ -23,8 +23,8 @@ export function stdinKind(): StdinKind {
 export interface InputTarget {
   /** The memory for the next read; at least one byte. */
   room(): Buffer;
-  /** `bytes` bytes were read into room(). */
-  received(bytes: number): void;
+  /** `bytes` bytes were read into room(). A promise: nothing more is read until it resolves. */
+  received(bytes: number): Promise<void> | undefined;
   /** No more will come. `error`: because reading failed. */
   ended(error?: Error): void;
 }
@@ -48,8 +48,11 @@ function readStream(target: InputTarget): { stop(): void } {
     onread: {
       buffer: () => target.room(),
       callback: (bytes) => {
-        if (!stopped) target.received(bytes);
-        return !stopped;
+        const room = stopped ? undefined : target.received(bytes);
+        void room?.then(() => {
+          if (!stopped) socket.resume();
+        });
+        return !stopped && room === undefined;
       },
     },
   };
@@ -85,8 +88,12 @@ function readFile(target: InputTarget): { stop(): void } {
       if (error !== null) target.ended(error);
       else if (bytes === 0) target.ended();
       else {
-        target.received(bytes);
-        next();
+        const room = target.received(bytes);
+        if (room === undefined) next();
+        else
+          void room.then(() => {
+            if (!stopped) next();
+          });
       }
     });
   };

@@ -54,6 +54,11 @@ export const ROOT_INEXACT: i32 = 176;
 /** With RUN_NEW_KEY and RUN_NEW_FIELD: see there. */
 export const ROOT_AT: i32 = 184;
 export const ROOT_KEY: i32 = 188;
+/** f64: samples passed on as they came. */
+export const ROOT_PASSED: i32 = 192;
+/** Bit set of PASS_*, 0: nothing passes. And the bytes in use of the list at PASS_AT. */
+export const ROOT_PASS: i32 = 200;
+export const ROOT_PASS_USED: i32 = 204;
 /** i32 x 80: heads of the free lists. */
 export const ROOT_FREE: i32 = 256;
 
@@ -62,6 +67,9 @@ export const SCRATCH_AT: i32 = 65536;
 /** { entry i32, kind i32, value f64 } per field of the current line. */
 export const SCRATCH_BYTES: i32 = 16;
 export const SCRATCH_MAX: i32 = 4096;
+/** Kinds of its entries. */
+export const SCRATCH_NUMBER: i32 = 0;
+export const SCRATCH_STRING: i32 = 1;
 export const INPUT_AT: i32 = 131072;
 /** Longest single line, without its LF; past it the engine gives the line up and goes on behind the next LF. */
 export const LINE_BYTES_MAX: i32 = 1048576;
@@ -74,7 +82,19 @@ export const BODY_BYTES: i32 = 1114112;
 /** Key bytes that are put together from parts. */
 export const COMPOSED_AT: i32 = 3407872;
 export const COMPOSED_BYTES: i32 = 1114112;
-export const ROOT_PAGES: i32 = 69;
+/** What passes of the lines read last (pass.ts): more than SCRATCH_MAX + 2 entries. */
+export const PASS_AT: i32 = 4521984;
+export const PASS_BYTES: i32 = 131072;
+export const ROOT_PAGES: i32 = 71;
+
+/** Samples pass as the bytes of their lines, or as rows with the labels at FIELD_PASS. */
+export const PASS_LINES: i32 = 1;
+export const PASS_ROWS: i32 = 2;
+/** What no rule wants passes. */
+export const PASS_UNMATCHED: i32 = 4;
+/** Entries of the list. PASS_LINES: { from i32, to i32 }; PASS_ROWS: { -> labels i32, unused, time f64 ms, value f64 }. */
+export const PASS_RANGE_BYTES: i32 = 8;
+export const PASS_ROW_BYTES: i32 = 24;
 
 /** Why a sample is ignored (index into ROOT_IGNORED). */
 export const IGNORED_UNMATCHED: i32 = 0;
@@ -108,7 +128,9 @@ export const FIELD_NAME_LENGTH: i32 = 4;
 export const FIELD_TARGETS: i32 = 8;
 /** 0: no rule wants it; then FIELD_TARGETS holds the ignore reason. */
 export const FIELD_TARGET_COUNT: i32 = 12;
-export const FIELD_BYTES: i32 = 16;
+/** Not 0: numbers of this field pass. With PASS_ROWS -> the length (i32) of its labels in row form, then those. */
+export const FIELD_PASS: i32 = 16;
+export const FIELD_BYTES: i32 = 20;
 
 // ---- Target ----------------------------------------------------------------------------------------------------------
 export const TARGET_GROUP: i32 = 0;
@@ -309,3 +331,5 @@ export const RUN_UNUSUAL: i32 = 1;
 export const RUN_NEW_KEY: i32 = 2;
 /** The line at ROOT_STOP has a new field: Key ROOT_KEY, name at address ROOT_AT. */
 export const RUN_NEW_FIELD: i32 = 3;
+/** The list at PASS_AT has no room for what may pass of the line at ROOT_STOP. */
+export const RUN_PASS_FULL: i32 = 4;

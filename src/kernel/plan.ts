@@ -44,10 +44,12 @@ import {
   LEDGER_NEGATIVE,
   LEDGER_RULE,
   LEDGER_SUPERSEDED,
+  PASS_ROWS,
   ROOT_ARRIVAL,
   ROOT_FUTURE,
   ROOT_IGNORED,
   ROOT_MATCHED,
+  ROOT_PASS,
   ROOT_RECEIVED,
   RULE_COUNTER_AT,
   RULE_FLAGS,
@@ -60,16 +62,14 @@ import {
   RULE_WINDOW,
   SCRATCH_AT,
   SCRATCH_BYTES,
+  SCRATCH_STRING,
   TARGET_BYTES,
   TARGET_GROUP,
   TARGET_LAST,
 } from "./layout.js";
+import { passRows } from "./pass.js";
 import { addToSet, openSet } from "./set.js";
 import { addSketch, openSketch } from "./sketch.js";
-
-/** Kinds of scratch entries. */
-export const SCRATCH_NUMBER: i32 = 0;
-export const SCRATCH_STRING: i32 = 1;
 
 function increment(at: i32): void {
   f64.store(at, f64.load(at) + 1.0);
@@ -99,6 +99,7 @@ export function addLine(root: i32, count: i32, time: f64): void {
     for (; target < targetEnd; target = target + TARGET_BYTES) addSample(root, target, time, value);
   }
   f64.store(root + ROOT_MATCHED, f64.load(root + ROOT_MATCHED) + matched);
+  if ((i32.load(root + ROOT_PASS) & PASS_ROWS) != 0) passRows(root, count, time);
 }
 
 /** Applies one sample to one target: finds the Window's Cell and adds to every state the rule keeps. */

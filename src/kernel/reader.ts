@@ -11,6 +11,8 @@
 // 15 digits, other timestamps than 19 digits, errors, an open quote - ends run() with RUN_UNUSUAL before that line, and the
 // caller takes it through the complete decoder (metric/lineDecoder.ts). It leaves the fast path, never the semantics.
 //
+// With something to pass on (pass.ts) run() may also end with RUN_PASS_FULL, to be called again when the list was emptied.
+//
 // The caller guarantees: `end` lies behind a '\n', and INPUT_SLACK readable bytes follow it. bench: run.
 
 import {
@@ -24,27 +26,33 @@ import {
   KEY_LENGTH,
   KEY_NEXT,
   LINE_BYTES_MAX,
+  PASS_LINES,
   ROOT_AT,
   ROOT_EPOCH,
   ROOT_KEY,
   ROOT_KEYS,
   ROOT_LINES,
+  ROOT_PASS,
   ROOT_PREVIOUS,
   ROOT_STOP,
   RUN_DONE,
   RUN_NEW_FIELD,
   RUN_NEW_KEY,
+  RUN_PASS_FULL,
   RUN_UNUSUAL,
   SCRATCH_AT,
   SCRATCH_BYTES,
   SCRATCH_MAX,
+  SCRATCH_NUMBER,
+  SCRATCH_STRING,
   TABLE_MASK,
   TABLE_SLOTS,
   VALUE,
 } from "./layout.js";
 import { imul, unaligned } from "./leaf.js";
-import { parseNumber } from "./number.js";
-import { addLine, SCRATCH_NUMBER, SCRATCH_STRING } from "./plan.js";
+import { passIsFull, passLine } from "./pass.js";
+import { addLine } from "./plan.js";
+import { readValue } from "./value.js";
 
 /** Answer of keyOf and readFields: not known yet. */
 const NEW: i32 = -2;
@@ -147,37 +155,6 @@ function isRepeated(root: i32, field: i32, count: i32): i32 {
   return 0;
 }
 
-/** Address behind the string whose opening quote is at `q`; 0 when it holds a backslash or a newline, or does not close before `end`. */
-function skipString(q: i32, end: i32): i32 {
-  for (let p: i32 = q + 1; p < end; p = p + 1) {
-    const c: i32 = i32.load8_u(p);
-    if (c == 34) return p + 1;
-    if (c == 92 || c == 10) return 0;
-  }
-  return 0;
-}
-
-/** Parses the boolean at `q` into VALUE. Returns the address behind it, 0 when it is none of the common spellings. */
-function parseBoolean(q: i32): i32 {
-  const c: i32 = i32.load8_u(q);
-  const next: i32 = i32.load8_u(q + 1);
-  f64.store(VALUE, c == 116 || c == 84 ? 1.0 : 0.0);
-  if (next == 44 || next == 32 || next == 10) return c == 116 || c == 84 || c == 102 || c == 70 ? q + 1 : 0;
-  // "true" and "fals" as little-endian words
-  const word: i32 = unaligned(q);
-  if (word == 1702195828) return q + 4;
-  if (word == 1936482662 && i32.load8_u(q + 4) == 101) return q + 5;
-  return 0;
-}
-
-/** Parses the value at `q` into VALUE (a string leaves it as it is). Returns the address behind it, 0 when unusual. */
-export function readValue(q: i32, end: i32): i32 {
-  const c: i32 = i32.load8_u(q);
-  if (c == 34) return skipString(q, end);
-  if (c > 57) return parseBoolean(q);
-  return parseNumber(q);
-}
-
 /** Reads the fields at `q` into the scratch area. Returns their number, -1 when unusual, NEW with the new name's address in ROOT_AT; ROOT_STOP holds where they end. */
 function readFields(root: i32, key: i32, from: i32, end: i32): i32 {
   const fields: i32 = i32.load(key + KEY_FIELDS);
@@ -246,6 +223,7 @@ function readTime(q: i32): i32 {
 /** Consumes lines from `from` to `end`. RUN_DONE, or why not, with ROOT_STOP at the start of the line it stopped before. */
 export function run(root: i32, from: i32, end: i32): i32 {
   const epoch: i32 = i32.load(root + ROOT_EPOCH);
+  const pass: i32 = i32.load(root + ROOT_PASS);
   let p: i32 = from;
   let lines: i32 = 0;
   let result: i32 = RUN_DONE;
@@ -275,8 +253,16 @@ export function run(root: i32, from: i32, end: i32): i32 {
     q = q + 20;
     if (i32.load8_u(q) == 13) q = q + 1;
     if (i32.load8_u(q) != 10 || q >= end || q - p > LINE_BYTES_MAX) break;
+    if (pass != 0 && passIsFull(root, count) == 1) {
+      result = RUN_PASS_FULL;
+      break;
+    }
     result = RUN_DONE;
     addLine(root, count, time);
+    if ((pass & PASS_LINES) != 0) {
+      i32.store(root + ROOT_KEY, key);
+      passLine(root, p, q + 1, count);
+    }
     i32.store(root + ROOT_PREVIOUS, key);
     if (i32.load(key + KEY_EPOCH) != epoch) i32.store(key + KEY_EPOCH, epoch);
     lines = lines + 1;

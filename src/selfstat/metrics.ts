@@ -29,6 +29,8 @@ export interface SelfStats {
   readonly samplesReceived: number;
   readonly samplesMatched: number;
   readonly samplesIgnored: ByReason;
+  /** Handed on as they came, be they matched or ignored. */
+  readonly samplesPassed: number;
   /** Lines. */
   readonly linesInvalid: ByReason;
   /** Series known now. */
@@ -138,6 +140,13 @@ const DEFINITIONS: readonly Definition[] = [
     type: "counter",
     labels: ["reason"],
     samples: byReason((s) => s.samplesIgnored),
+  },
+  {
+    name: "limpet_samples_passed_total",
+    help: "Samples handed on as they came: unmatched ones, and those of rules with matched: keep.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.samplesPassed),
   },
   {
     name: "limpet_lines_invalid_total",

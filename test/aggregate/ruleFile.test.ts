@@ -62,6 +62,7 @@ describe("rule file: good files", () => {
       maxSeries: 1_000_000,
       maxGroups: 1_000_000,
       temporality: "cumulative",
+      matched: "drop",
       state: "active",
     });
   });
@@ -86,7 +87,7 @@ describe("rule file: good files", () => {
   type: gauge
   temporality: delta
   sketch: exponential
-  matched: drop
+  matched: keep
   state: shadow
 `);
     expect(rule).toEqual({
@@ -121,6 +122,7 @@ describe("rule file: good files", () => {
       maxSeries: 10,
       maxGroups: 20,
       temporality: "delta",
+      matched: "keep",
       state: "shadow",
     });
   });
@@ -267,5 +269,32 @@ describe("rule file: hostile files", () => {
       }),
       { numRuns: 400 },
     );
+  });
+});
+
+describe("unmatched: pass", () => {
+  const said = (rule: string, unmatched: "drop" | "pass"): string[] =>
+    readRules([{ name: "r.yaml", text: `- {interval: 1m, outputs: [last], keep_metric_names: true, ${rule}}` }], {
+      outputs,
+      env: {},
+      naming: "telegraf",
+      unmatched,
+    })
+      .problems.filter(({ severity }) => severity === "error")
+      .map(({ message }) => message);
+
+  test.each<[string, string | undefined]>([
+    ["match: m, without: [host]", undefined],
+    ["match: 'm{env=\"a\"}', by: [env]", undefined],
+    ["match: 'm{env=\"a\"}'", undefined],
+    ["match: 'm{env=\"a\"}', by: [host]", "by the label env"],
+    ["match: 'm{env=\"a\"}', without: [env]", "by the label env"],
+    ["match: m, tagpass: {env: [a]}", "by its filters or relabelling"],
+    ["match: m, drop_input_labels: [host]", "by its filters or relabelling"],
+    ["match: 'm{env=\"a\"}', by: [host], state: shadow", undefined],
+  ])("rule file: kept name, %s -> refused only where a raw series could be the output", (rule, why) => {
+    const errors = said(rule, "pass");
+    expect(errors).toEqual(why === undefined ? [] : [expect.stringContaining(why)]);
+    expect(said(rule, "drop")).toEqual([]);
   });
 });

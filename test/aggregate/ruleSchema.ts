@@ -54,7 +54,7 @@ function ruleShape(outputs: readonly string[]): Record<string, z.ZodType> {
     type: z.enum(["counter", "gauge", "histogram"]).describe("Accepted, without effect"),
     temporality: z.enum(["cumulative", "delta"]).describe("How counters come in; default cumulative"),
     sketch: z.enum(["exponential"]).describe("How quantiles are kept"),
-    matched: z.enum(["drop"]).describe("Raw samples this rule matched"),
+    matched: z.enum(["drop", "keep"]).describe("Raw samples this rule matched"),
     state: z.enum(["active", "shadow", "off"]).describe("shadow: compute and measure, send nothing; default active"),
     ignore_first_sample_interval: duration.describe("vmagent's; 0s is first_sample: zero"),
     ignore_old_samples: z.boolean().describe("vmagent's; true is late: drop"),

@@ -21,6 +21,7 @@ const STATS: SelfStats = {
   samplesReceived: 1000,
   samplesMatched: 900,
   samplesIgnored: { string: 60, unmatched: 40 },
+  samplesPassed: 70,
   linesInvalid: { syntax: 3 },
   series: 17,
   windowsPartial: 1,
@@ -46,6 +47,7 @@ describe("metrics page", () => {
     expect({
       received: value("limpet_samples_received_total"),
       matched: value("limpet_samples_matched_total"),
+      passed: value("limpet_samples_passed_total"),
       string: value("limpet_samples_ignored_total", { reason: "string" }),
       invalid: value("limpet_lines_invalid_total", { reason: "syntax" }),
       pairs: value("limpet_rule_pairs_matched_total", rule),
@@ -70,6 +72,7 @@ describe("metrics page", () => {
     }).toEqual({
       received: 1000,
       matched: 900,
+      passed: 70,
       string: 60,
       invalid: 3,
       pairs: 100,

@@ -37,6 +37,7 @@ interface AggregateOptions extends ListenOptions {
   readonly dbLabel?: string;
   readonly data?: string;
   readonly naming: "telegraf" | "vmagent";
+  readonly unmatched?: "drop" | "pass";
   readonly maxFuture: number;
   readonly memoryMax: number;
   readonly sinkQueueMax: number;
@@ -64,6 +65,9 @@ export function registerAggregate(program: Command): void {
     .addOption(option("--db-label <label>", "give every line posted to a database or bucket its name as this label"))
     .addOption(option("--data <dir>", "folder for the state that a clean stop keeps for the next start"))
     .addOption(option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
+    .addOption(
+      option("--unmatched <what>", "samples that no rule wants: drop them, or pass them to the sinks as they are (drop)").choices(["drop", "pass"]),
+    )
     .addOption(option("--max-future <duration>", "samples further ahead of the clock are dropped").argParser(duration).default(60_000, "1m"))
     .addOption(
       option("--memory-max <size>", "cap of the aggregation state")
@@ -161,14 +165,23 @@ async function listen(
 
 /** Makes engines for these sinks, at the start and at reloads. */
 function engineOpener(
-  { naming, maxFuture, memoryMax }: AggregateOptions,
+  { naming, maxFuture, memoryMax, unmatched = "drop" }: AggregateOptions,
   outputs: ReadonlyMap<string, Output>,
   sinks: readonly Sink[],
 ): (rules: readonly Rule[], startMs: number) => Engine {
   const marks = new Set(sinks.flatMap((sink) => [...sink.marks]));
   return (rules, startMs) => {
     try {
-      return new Engine({ rules, outputs, naming, startMs, maxFutureMs: maxFuture, memoryBytesMax: memoryMax, marks });
+      return new Engine({
+        rules,
+        outputs,
+        naming,
+        startMs,
+        maxFutureMs: maxFuture,
+        memoryBytesMax: memoryMax,
+        marks,
+        pass: { as: "rows", unmatched },
+      });
     } catch (error) {
       // What the constructor can meet is a cap below what empty tables need.
       throw new UsageError(`--memory-max of ${String(memoryMax)} bytes: ${error instanceof Error ? error.message : String(error)}`);
@@ -203,7 +216,8 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   });
   const outputs = await loadOutputs();
   const patterns = options.rules;
-  const load = (): Promise<LoadedRules> => loadRules(patterns, outputs, options.naming);
+  const { unmatched = "drop" } = options;
+  const load = (): Promise<LoadedRules> => loadRules(patterns, { outputs, naming: options.naming, unmatched });
   const loaded = await load();
   const rules = acceptedRules(loaded, log);
   if ((options.sink ?? []).length === 0) throw new UsageError("--sink URL is missing; e.g. http://127.0.0.1:9090/api/v1/write, file:PATH or stdout:");

@@ -96,7 +96,7 @@ export function registerExplain(program: Command): void {
     .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect).makeOptionMandatory())
     .addOption(new Option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
     .action(async (options: ExplainOptions) => {
-      const { rules, messages } = await loadRules(options.rules, await loadOutputs(), options.naming);
+      const { rules, messages } = await loadRules(options.rules, { outputs: await loadOutputs(), naming: options.naming });
       for (const { severity, text } of messages) if (severity !== "info") process.stderr.write(`${text}\n`);
       if (rules === undefined) {
         process.exitCode = 2;

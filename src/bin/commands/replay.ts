@@ -31,7 +31,7 @@ export function registerReplay(program: Command): void {
 
 async function replay(options: ReplayOptions): Promise<number> {
   const outputs = await loadOutputs();
-  const { rules, messages } = await loadRules(options.rules, outputs, options.naming);
+  const { rules, messages } = await loadRules(options.rules, { outputs, naming: options.naming });
   for (const { severity, text } of messages) if (severity !== "info") process.stderr.write(`${text}\n`);
   if (rules === undefined) return 2;
   const startMs = Number.NEGATIVE_INFINITY;
@@ -40,7 +40,7 @@ async function replay(options: ReplayOptions): Promise<number> {
   const carryOut = (actions: readonly EngineAction[]): void => {
     for (const action of actions) {
       if (action.kind === "rows") blocks.push(action.block);
-      else process.stderr.write(`line ${String(action.line)}, column ${String(action.column)}: ${action.message}\n`);
+      else if (action.kind === "invalid") process.stderr.write(`line ${String(action.line)}, column ${String(action.column)}: ${action.message}\n`);
     }
   };
   const kind = stdinKind();
