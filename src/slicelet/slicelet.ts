@@ -1,0 +1,398 @@
+// The Slicelet: what an aggregator serves. It follows Assignments, answers batches for what it holds and says of the rest where it
+// is, hands Slices on and takes them over (outgoing.ts, incoming.ts), and tells the assigner. A machine: (now, event) -> actions.
+//
+//   an Assignment says        and here is                  so it
+//   owner: me, term t         nothing                      opens it: from --data in that very term, else empty
+//   owner: me, term t         state of an older term       drops that (others have served since) and opens it
+//   owner: me, term t         an installed move t          serves it: as good as go
+//   owner: me, moving to B    state                        begins the move
+//   owner: other, term t      state of an older term       drops it: it was replaced
+//   owner: other, term t      state of a newer term        keeps it: the Assignment lags behind a finished move
+//
+// What it has handed on stays in `#gone`, so that an Assignment that does not know of it yet opens nothing.
+import { type Assignment, addressOf, type Slice, sliceIndexOf } from "../slice/assignment.js";
+import { type BatchHead, joinAnswers, type RangeAnswer } from "../slice/batch.js";
+import { compareGenerations, formatGeneration, type Generation, isNewer, NO_GENERATION } from "../slice/generation.js";
+import { formatKeyRange, type KeyRange, overlap, without } from "../slice/keyRange.js";
+import { RangeMap } from "../slice/rangeMap.js";
+import type { NumberedRange, Report, ReportAnswer, ReportedState } from "../slice/report.js";
+import type { Holdings, Outbox, PartAnswer } from "./holdings.js";
+import { type Arrived, Incoming } from "./incoming.js";
+import { LoadMeter } from "./loadMeter.js";
+import type { CopyAnswer, CopyHead, Go, GoAnswer } from "./messages.js";
+import { type MoveLimits, Outgoing, type OutgoingAction } from "./outgoing.js";
+
+export type SliceletEvent =
+  | { readonly kind: "assignment"; readonly assignment: Assignment }
+  | { readonly kind: "batch"; readonly head: BatchHead; readonly body: Uint8Array; readonly reply: number }
+  | { readonly kind: "copy"; readonly head: CopyHead; readonly bytes: Uint8Array; readonly reply: number }
+  | { readonly kind: "go"; readonly go: Go; readonly reply: number }
+  | { readonly kind: "copy_answered"; readonly head: CopyHead; readonly answer: CopyAnswer }
+  | { readonly kind: "go_answered"; readonly go: Go; readonly answer: GoAnswer }
+  | { readonly kind: "withdrawn"; readonly range: KeyRange; readonly move: Generation; readonly outbox: Outbox }
+  | { readonly kind: "reported"; readonly answer: ReportAnswer }
+  /** How busy the process is, a share of one core. */
+  | { readonly kind: "load"; readonly load: number }
+  | { readonly kind: "tick" }
+  /** drain: hand everything on. stay: it stops and comes back in place. */
+  | { readonly kind: "stop"; readonly how: "drain" | "stay" };
+
+export type SliceletAction =
+  | { readonly kind: "answer"; readonly reply: number; readonly answers: readonly RangeAnswer[] }
+  | { readonly kind: "copy_answer"; readonly reply: number; readonly answer: CopyAnswer }
+  | { readonly kind: "go_answer"; readonly reply: number; readonly answer: GoAnswer }
+  | OutgoingAction
+  | { readonly kind: "report"; readonly report: Report }
+  | { readonly kind: "put_assignment"; readonly assignment: Assignment }
+  /** A move ended: out (done or aborted) or in. `pauseMs`: how long the range was frozen here. */
+  | { readonly kind: "moved"; readonly range: KeyRange; readonly move: Generation; readonly how: "out" | "in" | "aborted"; readonly pauseMs: number }
+  /** State is gone that nobody else has. */
+  | { readonly kind: "lost"; readonly range: KeyRange; readonly reason: string }
+  /** Draining is over: nothing is held any more. */
+  | { readonly kind: "drained" };
+
+export interface SliceletOptions {
+  readonly self: { readonly id: string; readonly address: string; readonly incarnation: string; readonly cluster: string };
+  readonly holdings: Holdings;
+  readonly limits: MoveLimits;
+  readonly heartbeatMs: number;
+  /** What lies in --data, by term. */
+  readonly offers: readonly NumberedRange[];
+}
+
+/** The newest term in which a key was handed on, and to whom. */
+interface Gone {
+  readonly term: Generation;
+  readonly address: string;
+}
+
+export class Slicelet {
+  readonly #options: SliceletOptions;
+  readonly #holdings: Holdings;
+  readonly #incoming: Incoming;
+  readonly #meter = new LoadMeter();
+  readonly #gone = new RangeMap<Gone | undefined>(undefined);
+  #assignment: Assignment | undefined;
+  #outgoing: Outgoing[] = [];
+  #moved: NumberedRange[] = [];
+  #aborted: NumberedRange[] = [];
+  #offers: readonly NumberedRange[];
+  #state: ReportedState = "running";
+  #load = 0;
+  #reportedMs = Number.NEGATIVE_INFINITY;
+  #drained = false;
+
+  constructor(options: SliceletOptions) {
+    this.#options = options;
+    this.#holdings = options.holdings;
+    this.#incoming = new Incoming(options.holdings);
+    this.#offers = options.offers;
+  }
+
+  get assignment(): Assignment | undefined {
+    return this.#assignment;
+  }
+
+  get state(): ReportedState {
+    return this.#state;
+  }
+
+  /** Ranges that are frozen for a move out. */
+  get moving(): readonly Outgoing[] {
+    return this.#outgoing;
+  }
+
+  step(nowMs: number, event: SliceletEvent): SliceletAction[] {
+    switch (event.kind) {
+      case "assignment":
+        return this.#follow(nowMs, event.assignment);
+      case "batch":
+        return [{ kind: "answer", reply: event.reply, answers: this.#batch(nowMs, event.head, event.body) }];
+      case "copy":
+        return [{ kind: "copy_answer", reply: event.reply, answer: this.#copy(event.head, event.bytes) }];
+      case "go":
+        return this.#go(nowMs, event.go, event.reply);
+      case "copy_answered":
+        return this.#copyAnswered(nowMs, event.head, event.answer);
+      case "go_answered":
+        return event.answer === "serving" ? this.#handedOn(nowMs, event.go) : [];
+      case "withdrawn": {
+        const outgoing = this.#find(event.range, event.move);
+        return outgoing === undefined ? [{ kind: "resume", outbox: event.outbox }] : outgoing.withdrawn(nowMs, event.outbox);
+      }
+      case "reported":
+        return this.#reported(event.answer);
+      case "load":
+        this.#load = event.load;
+        return [];
+      case "tick":
+        return this.#tick(nowMs);
+      case "stop":
+        this.#state = event.how === "stay" ? "staying" : "draining";
+        return [this.#report(nowMs), ...this.#drainedNow()];
+    }
+  }
+
+  // ---- batches ---------------------------------------------------------------------------------------------------------
+
+  #batch(nowMs: number, head: BatchHead, body: Uint8Array): RangeAnswer[] {
+    const answers = this.#holdings.apply(nowMs, head, body).flatMap((answer) => {
+      // Nothing is copied anywhere yet (durability: none), so what is applied need not be kept.
+      if (answer.answer !== "elsewhere") return [{ ...answer, durable: answer.applied, owner: null }];
+      return this.#elsewhere(answer);
+    });
+    return joinAnswers(answers);
+  }
+
+  /** Who serves a range that is not held here. */
+  #elsewhere(answer: PartAnswer): RangeAnswer[] {
+    return this.#gone.within(answer).flatMap(({ low, high, value: gone }) => {
+      return this.#slicesOf({ low, high }).map(({ part, slice }): RangeAnswer => {
+        const handed = gone !== undefined && (slice === undefined || compareGenerations(gone.term, slice.term) >= 0) ? gone.address : undefined;
+        const mine = handed === undefined && slice?.owner === this.#options.self.id;
+        const listed = slice === undefined || this.#assignment === undefined ? undefined : addressOf(this.#assignment, slice.owner);
+        return { ...part, answer: mine ? "wait" : "elsewhere", applied: 0, durable: 0, owner: mine ? null : (handed ?? listed ?? null) };
+      });
+    });
+  }
+
+  #slicesOf(range: KeyRange): { readonly part: KeyRange; readonly slice: Slice | undefined }[] {
+    const slices = this.#assignment?.slices;
+    if (slices === undefined) return [{ part: range, slice: undefined }];
+    const parts: { part: KeyRange; slice: Slice }[] = [];
+    for (let i = sliceIndexOf(slices, range.low); i < slices.length; i++) {
+      const slice = slices[i];
+      const part = slice === undefined ? undefined : overlap(slice, range);
+      if (slice === undefined || part === undefined) break;
+      parts.push({ part, slice });
+    }
+    return parts;
+  }
+
+  // ---- following Assignments -------------------------------------------------------------------------------------------
+
+  #follow(nowMs: number, assignment: Assignment): SliceletAction[] {
+    if (this.#assignment !== undefined && !isNewer(assignment.generation, this.#assignment.generation)) return [];
+    this.#assignment = assignment;
+    const actions: SliceletAction[] = [];
+    this.#incoming.prune((range, move) => this.#lives(range, move));
+    for (const slice of assignment.slices) this.#settle(nowMs, slice, actions);
+    this.#moved = this.#moved.filter((moved) => this.#slicesOf(moved).some(({ slice }) => slice !== undefined && isNewer(moved.number, slice.term)));
+    this.#aborted = this.#aborted.filter(({ number, ...range }) =>
+      this.#slicesOf(range).some(({ slice }) => slice?.move !== undefined && slice.move !== null && compareGenerations(slice.move, number) === 0),
+    );
+    this.#endMoves(nowMs, actions);
+    for (const slice of assignment.slices) this.#begin(nowMs, slice, actions);
+    return [...actions, ...this.#drainedNow()];
+  }
+
+  /** Makes what is held of one Slice agree with it. */
+  #settle(nowMs: number, slice: Slice, actions: SliceletAction[]): void {
+    const mine = slice.owner === this.#options.self.id;
+    if (mine) this.#arrived(this.#incoming.granted(slice, slice.term), actions);
+    for (const held of this.#holdings.held()) {
+      const part = overlap(held, slice);
+      if (part === undefined || !isNewer(slice.term, held.term)) continue;
+      this.#holdings.drop(part);
+      actions.push({ kind: "lost", range: part, reason: `replaced in term ${formatGeneration(slice.term)}` });
+    }
+    if (!mine) return;
+    const held = this.#holdings.held();
+    for (const missing of without([slice], held)) {
+      for (const { low, high, value: gone } of this.#gone.within(missing)) {
+        if (gone === undefined || isNewer(slice.term, gone.term)) this.#open(nowMs, { low, high }, slice.term);
+      }
+    }
+  }
+
+  #open(nowMs: number, range: KeyRange, term: Generation): void {
+    const offered = this.#offers.filter(({ number }) => compareGenerations(number, term) === 0).flatMap((offer) => overlap(offer, range) ?? []);
+    for (const part of offered) this.#holdings.restore(part, term);
+    for (const part of without([range], offered)) this.#holdings.open(part, term, nowMs);
+    this.#offers = this.#offers.filter((offer) => overlap(offer, range) === undefined);
+  }
+
+  /** Whether the Assignment still knows of a move in: published and not ended, or ended in our favour, or newer than what we know. */
+  #lives(range: KeyRange, move: Generation): boolean {
+    if (this.#assignment === undefined || isNewer(move, this.#assignment.generation)) return true;
+    const { id } = this.#options.self;
+    return this.#slicesOf(range).every(({ slice }) => {
+      if (slice === undefined) return false;
+      const published = slice.movingTo === id && slice.move !== null && compareGenerations(slice.move, move) === 0;
+      return published || (slice.owner === id && compareGenerations(slice.term, move) === 0);
+    });
+  }
+
+  // ---- moves out -------------------------------------------------------------------------------------------------------
+
+  #begin(nowMs: number, slice: Slice, actions: SliceletAction[]): void {
+    const { movingTo, move, owner } = slice;
+    const { self, holdings, limits } = this.#options;
+    if (owner !== self.id || movingTo === null || move === null || this.#state === "staying") return;
+    const number = { low: slice.low, high: slice.high, number: move };
+    if (this.#find(slice, move) !== undefined || [...this.#moved, ...this.#aborted].some((known) => isSame(known, number))) return;
+    const address = this.#assignment === undefined ? undefined : addressOf(this.#assignment, movingTo);
+    const whole = without([slice], holdings.held()).length === 0;
+    if (address === undefined || !whole || this.#isGone(movingTo)) {
+      this.#aborted.push(number);
+      return;
+    }
+    const about = { range: { low: slice.low, high: slice.high }, move, target: { id: movingTo, address }, from: self.id };
+    const outgoing = new Outgoing(about, { holdings, limits }, nowMs);
+    this.#outgoing.push(outgoing);
+    actions.push(...outgoing.start(nowMs));
+  }
+
+  #isGone(id: string): boolean {
+    return this.#assignment?.resources.find((resource) => resource.id === id)?.state !== "running";
+  }
+
+  /** Moves that the newest Assignment ends, or that have lost their target. */
+  #endMoves(nowMs: number, actions: SliceletAction[]): void {
+    for (const outgoing of [...this.#outgoing]) {
+      const { move, range } = outgoing;
+      const slices = this.#slicesOf(range);
+      if (outgoing.irrevocable) {
+        if (slices.every(({ slice }) => slice === undefined || !isNewer(move, slice.term)))
+          actions.push(...this.#handedOn(nowMs, { ...range, move }));
+        continue;
+      }
+      const published = slices.every(({ slice }) => slice?.move !== undefined && slice.move !== null && compareGenerations(slice.move, move) === 0);
+      if (!published || this.#isGone(outgoing.target.id)) actions.push(...this.#abort(nowMs, outgoing, published));
+    }
+  }
+
+  #copyAnswered(nowMs: number, { low, high, move, number }: CopyHead, answer: CopyAnswer): SliceletAction[] {
+    const outgoing = this.#find({ low, high }, move);
+    if (outgoing === undefined) return [];
+    if (answer === "serving") return this.#handedOn(nowMs, { low, high, move });
+    const result = outgoing.copyAnswered(nowMs, number, answer);
+    if (result === "aborted") return this.#abort(nowMs, outgoing, true);
+    if (!outgoing.irrevocable) return result;
+    // From here on the target may serve, and nothing here ever will: whoever asks is sent there, and the assigner hears it at once.
+    this.#holdings.drop({ low, high });
+    this.#gone.update({ low, high }, () => ({ term: move, address: outgoing.target.address }));
+    this.#moved.push({ low, high, number: move });
+    return [...result, this.#report(nowMs)];
+  }
+
+  #abort(nowMs: number, outgoing: Outgoing, say: boolean): SliceletAction[] {
+    const { range, move } = outgoing;
+    this.#outgoing = this.#outgoing.filter((other) => other !== outgoing);
+    const term = this.#holdings.held().find((held) => overlap(held, range) !== undefined)?.term;
+    const actions: SliceletAction[] = term === undefined ? [] : outgoing.undo(term);
+    if (say) this.#aborted.push({ ...range, number: move });
+    const moved: SliceletAction = { kind: "moved", range, move, how: "aborted", pauseMs: pauseOf(nowMs, outgoing) };
+    return [...actions, moved, ...(say ? [this.#report(nowMs)] : [])];
+  }
+
+  /** The target serves: go need not be repeated any more. */
+  #handedOn(nowMs: number, go: KeyRange & { readonly move: Generation }): SliceletAction[] {
+    const outgoing = this.#find(go, go.move);
+    if (outgoing === undefined || !outgoing.irrevocable) return [];
+    this.#outgoing = this.#outgoing.filter((other) => other !== outgoing);
+    return [{ kind: "moved", range: outgoing.range, move: outgoing.move, how: "out", pauseMs: pauseOf(nowMs, outgoing) }, ...this.#drainedNow()];
+  }
+
+  #find({ low, high }: KeyRange, move: Generation): Outgoing | undefined {
+    return this.#outgoing.find(
+      (outgoing) => outgoing.range.low === low && outgoing.range.high === high && compareGenerations(outgoing.move, move) === 0,
+    );
+  }
+
+  // ---- moves in --------------------------------------------------------------------------------------------------------
+
+  #copy(head: CopyHead, bytes: Uint8Array): CopyAnswer {
+    if (head.to !== this.#options.self.id) return "refused";
+    const current = this.#current(head);
+    // A move that the newest Assignment has ended is dead, whoever still sends for it.
+    if (!this.#lives(head, head.move) && isNewer(head.move, current)) return "refused";
+    return this.#incoming.copy(head, bytes, current);
+  }
+
+  /** The highest term known of any key of a range. */
+  #current(range: KeyRange): Generation {
+    const terms = [
+      ...this.#holdings.held().flatMap((held) => (overlap(held, range) === undefined || held.frozen ? [] : [held.term])),
+      ...this.#gone.within(range).flatMap(({ value }) => (value === undefined ? [] : [value.term])),
+    ];
+    return terms.reduce((newest, term) => (isNewer(term, newest) ? term : newest), NO_GENERATION);
+  }
+
+  #go(nowMs: number, go: Go, reply: number): SliceletAction[] {
+    if (go.to !== this.#options.self.id) return [{ kind: "go_answer", reply, answer: "unknown" }];
+    const { answer, arrived } = this.#incoming.go(go);
+    const actions: SliceletAction[] = [{ kind: "go_answer", reply, answer }];
+    this.#arrived(arrived, actions);
+    if (arrived !== undefined) actions.push(this.#report(nowMs));
+    return actions;
+  }
+
+  #arrived(arrived: Arrived | undefined, actions: SliceletAction[]): void {
+    if (arrived === undefined) return;
+    this.#gone.update(arrived.range, () => undefined);
+    if (arrived.outbox.length > 0) actions.push({ kind: "resume", outbox: arrived.outbox });
+    actions.push({ kind: "moved", range: arrived.range, move: arrived.move, how: "in", pauseMs: 0 });
+  }
+
+  // ---- telling the assigner --------------------------------------------------------------------------------------------
+
+  #tick(nowMs: number): SliceletAction[] {
+    const actions: SliceletAction[] = [];
+    for (const outgoing of [...this.#outgoing]) {
+      const result = outgoing.tick(nowMs);
+      actions.push(...(result === "aborted" ? this.#abort(nowMs, outgoing, true) : result));
+    }
+    if (nowMs - this.#reportedMs >= this.#options.heartbeatMs) actions.push(this.#report(nowMs));
+    return actions;
+  }
+
+  #report(nowMs: number): SliceletAction {
+    this.#reportedMs = nowMs;
+    const { id, address, incarnation, cluster } = this.#options.self;
+    // What is installed and waits for go is the old owner's still; what go was said for is the target's.
+    const held = this.#holdings
+      .held()
+      .filter((part) => !part.frozen || this.#outgoing.some(({ range, irrevocable }) => !irrevocable && overlap(range, part) !== undefined));
+    const generation = this.#assignment?.generation ?? NO_GENERATION;
+    const serves = this.#meter.read(nowMs, held);
+    const report: Report = {
+      cluster,
+      id,
+      address,
+      incarnation,
+      state: this.#state,
+      generation,
+      load: this.#load,
+      serves,
+      moved: this.#moved,
+      aborted: this.#aborted,
+      offers: this.#offers,
+    };
+    return { kind: "report", report };
+  }
+
+  #reported({ wantsAssignment }: ReportAnswer): SliceletAction[] {
+    return wantsAssignment && this.#assignment !== undefined ? [{ kind: "put_assignment", assignment: this.#assignment }] : [];
+  }
+
+  #drainedNow(): SliceletAction[] {
+    if (this.#state !== "draining" || this.#drained || this.#outgoing.length > 0 || this.#holdings.held().length > 0) return [];
+    this.#drained = true;
+    return [{ kind: "drained" }];
+  }
+}
+
+function isSame(a: NumberedRange, b: NumberedRange): boolean {
+  return a.low === b.low && a.high === b.high && compareGenerations(a.number, b.number) === 0;
+}
+
+function pauseOf(nowMs: number, { frozenMs }: Outgoing): number {
+  return Number.isNaN(frozenMs) ? 0 : nowMs - frozenMs;
+}
+
+/** For messages. */
+export function describeMove(action: Extract<SliceletAction, { kind: "moved" }>): string {
+  const { range, move, how, pauseMs } = action;
+  return `slice ${formatKeyRange(range)} moved ${how} in ${formatGeneration(move)}${how === "in" ? "" : `, frozen for ${String(Math.round(pauseMs))} ms`}`;
+}

@@ -1,0 +1,277 @@
+// State of key ranges as naive as it can be: what the simulator puts under a Slicelet to judge the protocol alone. A line is
+// `KEY TIME_MS ID`; a group is a key; a row says how many lines its window had, the sum of their ids, and the running total.
+import { type BatchHead, type BatchRange, joinAnswers } from "#limpet/slice/batch.js";
+import type { Generation } from "#limpet/slice/generation.js";
+import { contains, type KeyRange, overlap } from "#limpet/slice/keyRange.js";
+import type { CopyNumber, Held, Holdings, Outbox, PartAnswer } from "#limpet/slicelet/holdings.js";
+
+export const WINDOW_MS = 1000;
+export const GRACE_MS = 500;
+
+export interface ModelRow {
+  readonly key: number;
+  readonly endMs: number;
+  readonly value: string;
+}
+
+interface Cursor {
+  readonly applied: number;
+  readonly oldestMs: number | undefined;
+}
+
+interface Group {
+  readonly windows: Map<number, { count: number; ids: number }>;
+  total: number;
+}
+
+interface Part {
+  range: KeyRange;
+  term: Generation;
+  frozen: boolean;
+  cursors: Map<string, Cursor>;
+  groups: Map<number, Group>;
+  /** Windows that end here or earlier are closed. */
+  closedMs: number;
+  pairs: number;
+  changed: Set<number>;
+}
+
+interface Copied {
+  readonly groups: Map<number, Group>;
+  rest: Omit<Part, "range" | "groups" | "changed" | "frozen" | "term">;
+  number: number;
+  outbox: Outbox;
+}
+
+/** Everything of the protocol that an owner's state has to do, each to be switched off to see that the simulator notices. */
+export interface ModelRules {
+  readonly gap: boolean;
+  readonly duplicate: boolean;
+  readonly hold: boolean;
+}
+
+export class ModelHoldings implements Holdings {
+  readonly #rules: ModelRules;
+  #parts: Part[] = [];
+  readonly #copies = new Map<string, Copied>();
+  /** Lines that came for a closed window: the simulator expects none. */
+  late = 0;
+  losses = 0;
+
+  constructor(rules: ModelRules) {
+    this.#rules = rules;
+  }
+
+  held(): readonly Held[] {
+    return this.#parts.map(({ range, term, frozen, groups, pairs }) => ({ ...range, term, frozen, bytes: groups.size * 100, pairs, top: [] }));
+  }
+
+  open(range: KeyRange, term: Generation, nowMs: number): void {
+    const closedMs = Math.floor((nowMs - GRACE_MS) / WINDOW_MS) * WINDOW_MS;
+    this.#add({ range, term, frozen: false, cursors: new Map(), groups: new Map(), closedMs, pairs: 0, changed: new Set() });
+  }
+
+  drop(range: KeyRange): void {
+    this.#cut(range);
+    this.#parts = this.#parts.filter((part) => overlap(part.range, range) === undefined);
+  }
+
+  freeze(range: KeyRange): void {
+    for (const part of this.#within(range)) part.frozen = true;
+  }
+
+  thaw(range: KeyRange, term: Generation): void {
+    for (const part of this.#within(range)) {
+      part.frozen = false;
+      part.term = term;
+    }
+  }
+
+  apply(_nowMs: number, head: BatchHead, body: Uint8Array): readonly PartAnswer[] {
+    const lines = new TextDecoder().decode(body).split("\n").filter(Boolean);
+    return joinAnswers(
+      head.ranges.flatMap((range) => this.#applyRange({ head, range, lines }).map((answer) => ({ ...answer, durable: 0, owner: null }))),
+    );
+  }
+
+  /** Closes what is due and returns its rows, oldest window first. */
+  close(nowMs: number): ModelRow[] {
+    const rows: ModelRow[] = [];
+    for (const part of this.#parts) {
+      if (part.frozen) continue;
+      while (part.closedMs + WINDOW_MS + GRACE_MS <= nowMs && !this.#isHeld(part, part.closedMs + WINDOW_MS)) rows.push(...closeOne(part));
+    }
+    return rows;
+  }
+
+  copy(range: KeyRange, { full }: CopyNumber, outbox: Outbox): Uint8Array {
+    const parts = this.#within(range).map((part) => {
+      const groups = [...part.groups].filter(([key]) => full || part.changed.has(key));
+      part.changed = new Set();
+      const windows = groups.map(([key, group]) => [key, group.total, [...group.windows].map(([at, { count, ids }]) => [at, count, ids])]);
+      return { range: part.range, cursors: [...part.cursors], closedMs: part.closedMs, pairs: part.pairs, groups: windows };
+    });
+    return new TextEncoder().encode(JSON.stringify({ parts, outbox }));
+  }
+
+  changedBytes(range: KeyRange): number {
+    return this.#within(range).reduce((sum, part) => sum + part.changed.size * 100, 0);
+  }
+
+  receive(range: KeyRange, { move, number, full }: CopyNumber, bytes: Uint8Array): boolean {
+    const key = `${String(range.low)}@${String(move.incarnation)}.${String(move.number)}`;
+    const before = this.#copies.get(key);
+    if (before !== undefined && number <= before.number) return true;
+    if (!full && before?.number !== number - 1) return false;
+    // One cursor vector per move is what this model can carry: a cut range is joined before it is copied.
+    const { parts, outbox } = JSON.parse(new TextDecoder().decode(bytes)) as { parts: WirePart[]; outbox: Outbox };
+    const groups = full ? new Map<number, Group>() : (before?.groups ?? new Map<number, Group>());
+    for (const part of parts)
+      for (const [at, total, windows] of part.groups)
+        groups.set(at, { total, windows: new Map(windows.map(([w, count, ids]) => [w, { count, ids }])) });
+    this.#wire.set(key, parts);
+    this.#copies.set(key, { groups, rest: { cursors: new Map(), closedMs: 0, pairs: 0 }, number, outbox });
+    return true;
+  }
+
+  readonly #wire = new Map<string, WirePart[]>();
+
+  install(range: KeyRange, move: Generation): Outbox {
+    const key = `${String(range.low)}@${String(move.incarnation)}.${String(move.number)}`;
+    const copied = this.#copies.get(key);
+    const parts = this.#wire.get(key);
+    if (copied === undefined || parts === undefined) throw new Error("nothing to install");
+    this.drop(range);
+    for (const part of parts) {
+      const groups = new Map([...copied.groups].filter(([at]) => contains(part.range, at)));
+      this.#add({
+        range: part.range,
+        term: move,
+        frozen: true,
+        cursors: new Map(part.cursors),
+        groups,
+        closedMs: part.closedMs,
+        pairs: part.pairs,
+        changed: new Set(),
+      });
+    }
+    this.#copies.delete(key);
+    this.#wire.delete(key);
+    return copied.outbox;
+  }
+
+  discard(range: KeyRange, move: Generation): void {
+    const key = `${String(range.low)}@${String(move.incarnation)}.${String(move.number)}`;
+    this.#copies.delete(key);
+    this.#wire.delete(key);
+    const installed = this.#parts.filter((part) => part.frozen && part.term.number === move.number && part.term.incarnation === move.incarnation);
+    this.#parts = this.#parts.filter((part) => !installed.includes(part) || overlap(part.range, range) === undefined);
+  }
+
+  restore(): void {
+    throw new Error("the model keeps nothing on disk");
+  }
+
+  #applyRange(batch: { readonly head: BatchHead; readonly range: BatchRange; readonly lines: readonly string[] }): PartAnswer[] {
+    const { head, range, lines } = batch;
+    this.#cut(range);
+    const answers: PartAnswer[] = [];
+    let at = range.low;
+    for (const part of this.#within(range)) {
+      if (part.range.low > at) answers.push({ low: at, high: part.range.low, answer: "elsewhere", applied: 0 });
+      answers.push({ ...part.range, ...this.#applyPart(part, { head, range, lines }) });
+      at = part.range.high;
+    }
+    if (at < range.high) answers.push({ low: at, high: range.high, answer: "elsewhere", applied: 0 });
+    return answers;
+  }
+
+  #applyPart(
+    part: Part,
+    { head, range, lines }: { readonly head: BatchHead; readonly range: BatchRange; readonly lines: readonly string[] },
+  ): Pick<PartAnswer, "answer" | "applied"> {
+    if (part.frozen) return { answer: "wait", applied: 0 };
+    const applied = part.cursors.get(head.router)?.applied ?? 0;
+    if (this.#rules.gap && applied < range.prev) {
+      if (range.prev >= range.kept) return { answer: "gap", applied };
+      this.losses++;
+    }
+    if (this.#rules.duplicate && applied >= head.seq) {
+      if (lines.length === 0 && applied === head.seq) part.cursors.set(head.router, { applied, oldestMs: range.oldestMs });
+      return { answer: "duplicate", applied };
+    }
+    if (lines.length === 0) return { answer: "applied", applied };
+    for (const line of lines) this.#line(part, line);
+    part.cursors.set(head.router, { applied: head.seq, oldestMs: range.oldestMs });
+    return { answer: "applied", applied: head.seq };
+  }
+
+  #line(part: Part, line: string): void {
+    const [key = 0, timeMs = 0, id = 0] = line.split(" ").map(Number);
+    if (!contains(part.range, key)) return;
+    part.pairs++;
+    const start = Math.floor(timeMs / WINDOW_MS) * WINDOW_MS;
+    if (start + WINDOW_MS <= part.closedMs) {
+      this.late++;
+      return;
+    }
+    part.changed.add(key);
+    let group = part.groups.get(key);
+    if (group === undefined) {
+      group = { windows: new Map(), total: 0 };
+      part.groups.set(key, group);
+    }
+    const window = group.windows.get(start) ?? { count: 0, ids: 0 };
+    group.windows.set(start, { count: window.count + 1, ids: window.ids + id });
+  }
+
+  #isHeld({ cursors }: Part, endMs: number): boolean {
+    return this.#rules.hold && [...cursors.values()].some(({ oldestMs }) => oldestMs !== undefined && oldestMs < endMs);
+  }
+
+  /** Parts inside a range, cut at its ends. */
+  #within(range: KeyRange): Part[] {
+    this.#cut(range);
+    return this.#parts.filter((part) => overlap(part.range, range) !== undefined);
+  }
+
+  #cut({ low, high }: KeyRange): void {
+    for (const at of [low, high]) {
+      const part = this.#parts.find(({ range }) => at > range.low && at < range.high);
+      if (part === undefined) continue;
+      const right = { low: at, high: part.range.high };
+      part.range = { low: part.range.low, high: at };
+      const groups = new Map([...part.groups].filter(([key]) => key >= at));
+      for (const key of groups.keys()) part.groups.delete(key);
+      const changed = new Set([...part.changed].filter((key) => key >= at));
+      this.#add({ ...part, range: right, cursors: new Map(part.cursors), groups, changed, pairs: 0 });
+    }
+  }
+
+  #add(part: Part): void {
+    this.#parts = [...this.#parts, part].toSorted((a, b) => a.range.low - b.range.low);
+  }
+}
+
+interface WirePart {
+  readonly range: KeyRange;
+  readonly cursors: readonly (readonly [string, Cursor])[];
+  readonly closedMs: number;
+  readonly pairs: number;
+  readonly groups: readonly (readonly [number, number, readonly (readonly [number, number, number])[]])[];
+}
+
+function closeOne(part: Part): ModelRow[] {
+  const rows: ModelRow[] = [];
+  const start = part.closedMs;
+  for (const [key, group] of part.groups) {
+    const window = group.windows.get(start);
+    if (window === undefined) continue;
+    group.windows.delete(start);
+    group.total += window.count;
+    part.changed.add(key);
+    rows.push({ key, endMs: start + WINDOW_MS, value: `${String(window.count)}/${String(window.ids)}/${String(group.total)}` });
+  }
+  part.closedMs = start + WINDOW_MS;
+  return rows;
+}
