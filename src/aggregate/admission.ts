@@ -17,6 +17,7 @@ import {
   FIELD_PASS,
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
+  FLAG_DEDUP,
   FLAG_DELTA,
   FLAG_RATE,
   GROUP_BYTES,
@@ -41,6 +42,7 @@ import {
   KIND_COUNTER,
   KIND_SERIES,
   LAST_BYTES,
+  LAST_DEDUP_BYTES,
   LAST_GROUP,
   LAST_HASH_HIGH,
   LAST_HASH_LOW,
@@ -328,7 +330,7 @@ export class Admission {
     i32.store(last + LAST_HASH_LOW, hash.low);
     i32.store(last + LAST_HASH_HIGH, hash.high);
     f64.store(last + LAST_TIME, Number.NEGATIVE_INFINITY);
-    if (bytes === LAST_RATE_BYTES) f64.store(last + LAST_WINDOW, Number.NaN);
+    if ((compiled.flags & FLAG_RATE) !== 0) f64.store(last + LAST_WINDOW, Number.NaN);
     if (tableAdd(this.#root, table, slotHash, last) === 0) {
       release(this.#root, last, bytes);
       return -1 - DROPPED_MEMORY;
@@ -462,13 +464,18 @@ export class Admission {
   }
 }
 
-/** Whether a rule keeps a Last per Series: for cumulative counters, and to tell series apart. */
+/** Whether a rule keeps a Last per Series: for cumulative counters, to tell series apart, and to deduplicate. */
 export function remembersSeries({ flags }: CompiledRule): boolean {
-  return (flags & KIND_SERIES) !== 0 || ((flags & KIND_COUNTER) !== 0 && (flags & FLAG_DELTA) === 0);
+  return (flags & (KIND_SERIES | FLAG_DEDUP)) !== 0 || ((flags & KIND_COUNTER) !== 0 && (flags & FLAG_DELTA) === 0);
 }
 
 /** Size of a rule's Lasts. */
 export function lastBytesOf(compiled: CompiledRule): number {
+  return (compiled.flags & FLAG_DEDUP) === 0 ? lastNumbersEnd(compiled) : LAST_DEDUP_BYTES;
+}
+
+/** Where the f64s of a rule's Lasts, which begin at LAST_TIME, end. */
+export function lastNumbersEnd(compiled: CompiledRule): number {
   return (compiled.flags & FLAG_RATE) === 0 ? LAST_BYTES : LAST_RATE_BYTES;
 }
 

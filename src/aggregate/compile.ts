@@ -11,6 +11,7 @@ import {
   FIRST_ZERO,
   FLAG_ARRIVAL,
   FLAG_CARRY,
+  FLAG_DEDUP,
   FLAG_DELTA,
   FLAG_RATE,
   FLAG_SAMPLES,
@@ -29,6 +30,7 @@ import {
   RULE_BYTES,
   RULE_CELL_BYTES,
   RULE_COUNTER_AT,
+  RULE_DEDUP,
   RULE_FIRST,
   RULE_FLAGS,
   RULE_HISTOGRAM_AT,
@@ -112,10 +114,11 @@ function flagsOf(rule: Rule, outputs: readonly CompiledOutput[]): number {
   let flags = flagsOfKinds(outputs.flatMap(({ output }) => output.kinds));
   if (rule.temporality === "delta") flags |= FLAG_DELTA;
   if (rule.time === "arrival") flags |= FLAG_ARRIVAL;
+  if (rule.dedupMs > 0) flags |= FLAG_DEDUP;
   // A carried sample would shorten the next rate's time span: rules with a rate drop what is late; the next sample in time
-  // contains its increase anyway.
+  // contains its increase anyway. Of a closed dedup interval nobody knows any more which sample counted.
   const cumulative = outputs.some(({ output }) => output.type === "counter");
-  if (cumulative && rule.late === "carry" && (flags & FLAG_RATE) === 0) flags |= FLAG_CARRY;
+  if (cumulative && rule.late === "carry" && (flags & (FLAG_RATE | FLAG_DEDUP)) === 0) flags |= FLAG_CARRY;
   return flags;
 }
 
@@ -161,6 +164,7 @@ export function compileRule(
   f64.store(record + RULE_INTERVAL, rule.intervalMs);
   f64.store(record + RULE_WINDOW, Number.NEGATIVE_INFINITY);
   f64.store(record + RULE_MEMORY, rule.seriesMemoryMs);
+  f64.store(record + RULE_DEDUP, rule.dedupMs);
   i32.store(ledger + LEDGER_RULE, record);
   f64.store(ledger + LEDGER_CLOSED, Math.floor((context.startMs - rule.graceMs) / rule.intervalMs) * rule.intervalMs);
   f64.store(ledger + LEDGER_COMPLETE, context.completeMs);

@@ -14,6 +14,7 @@ import {
   CELL_NEWEST,
   CELL_WINDOW,
   DROPPED_MEMORY,
+  FLAG_DEDUP,
   FLAG_SAMPLES,
   GROUP_HISTOGRAM,
   GROUP_IDENTITY,
@@ -33,6 +34,7 @@ import {
   LEDGER_GROUPS,
 } from "../kernel/layout.js";
 import { heapBuffer } from "../kernel/memory.js";
+import { addHeld } from "../kernel/plan.js";
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.js";
 import type { CompiledOutput, CompiledRule, OutputNames } from "./compile.js";
@@ -82,8 +84,9 @@ export function closeWindow(closing: Closing): RowBlock[] {
   for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
     const oldest = i32.load(group + GROUP_OLDEST);
     let cell = oldest !== 0 && f64.load(oldest + CELL_WINDOW) === windowMs ? oldest : 0;
+    if (cell !== 0 && (compiled.flags & FLAG_DEDUP) !== 0) addHeld(root, group, endMs);
     if (cell !== 0 && f64.load(cell + CELL_NEWEST) === Number.NEGATIVE_INFINITY) {
-      // Opened for a sample that then found no memory for its sketch.
+      // Opened for a sample that then found no memory for its sketch, or held one that in the end added nothing.
       releaseCell(root, group, cell);
       cell = 0;
     }

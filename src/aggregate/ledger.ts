@@ -6,9 +6,11 @@
 import {
   LEDGER_APPLIED,
   LEDGER_DROPPED,
+  LEDGER_DUPLICATE,
   LEDGER_GROUP_COUNT,
   LEDGER_MATCHED,
   LEDGER_NEGATIVE,
+  LEDGER_PENDING,
   LEDGER_SERIES_COUNT,
   LEDGER_SUPERSEDED,
   ROOT_IGNORED,
@@ -29,8 +31,11 @@ export interface RuleLedger {
   readonly rule: string;
   readonly pairsMatched: number;
   readonly pairsApplied: number;
+  readonly pairsDuplicate: number;
   readonly pairsIgnored: Readonly<Record<string, number>>;
   readonly pairsDropped: Readonly<Record<string, number>>;
+  /** Held until their Window closes. */
+  readonly pairsPending: number;
   readonly groups: number;
   readonly series: number;
   readonly windowsFlushed: number;
@@ -67,8 +72,10 @@ export function readRuleLedger(compiled: CompiledRule): RuleLedger {
     rule: rule.name,
     pairsMatched: f64.load(ledger + LEDGER_MATCHED),
     pairsApplied: f64.load(ledger + LEDGER_APPLIED),
+    pairsDuplicate: f64.load(ledger + LEDGER_DUPLICATE),
     pairsIgnored: { ...(superseded > 0 ? { superseded } : {}), ...(negative > 0 ? { negative } : {}) },
     pairsDropped: reasonsAt(ledger + LEDGER_DROPPED, dropReasons),
+    pairsPending: f64.load(ledger + LEDGER_PENDING),
     groups: i32.load(ledger + LEDGER_GROUP_COUNT),
     series: i32.load(ledger + LEDGER_SERIES_COUNT),
     windowsFlushed: compiled.windowsFlushed,

@@ -29,6 +29,8 @@ export interface Rule {
   /** The interval as written: it is part of the output name. */
   readonly interval: string;
   readonly intervalMs: number;
+  /** Of one Series one sample counts per so many ms, which divide the interval; 0: all do. */
+  readonly dedupMs: number;
   /** Sorted label names; undefined when the rule has no `by`. `by` and `without` never both. */
   readonly by: readonly string[] | undefined;
   readonly without: readonly string[] | undefined;

@@ -5,7 +5,7 @@
 // A file is a list of rules, or a map {defaults, rules}; all files share one id space.
 import type { Rule } from "./rule.js";
 import { cureFor, describe, type Field, type Fields, fieldsOf } from "./ruleFileFields.js";
-import { counterparts, laterKeys, readKeys, ruleOnlyKeys } from "./ruleFileKeys.js";
+import { counterparts, readKeys, ruleOnlyKeys } from "./ruleFileKeys.js";
 import { mergeRules } from "./ruleFileMerge.js";
 import { type Problem, ProblemList, type SourceFile, show, sourceFile } from "./ruleFileProblem.js";
 import { type PlacedRule, type RuleContext, readRule } from "./ruleFileRule.js";
@@ -17,7 +17,7 @@ export interface RuleText {
   readonly text: string;
 }
 
-const allKeys: readonly string[] = [...readKeys, ...laterKeys];
+const allKeys: readonly string[] = readKeys;
 
 class RuleFileReader {
   readonly file: SourceFile;

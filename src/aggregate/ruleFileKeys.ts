@@ -5,6 +5,7 @@ export const readKeys = [
   "name",
   "match",
   "interval",
+  "dedup_interval",
   "by",
   "without",
   "outputs",
@@ -42,9 +43,6 @@ export const readKeys = [
   "fieldpass",
   "fielddrop",
 ] as const;
-
-/** Keys of the dialect that this version refuses: a rule that means more than it does would be wrong silently. */
-export const laterKeys: readonly string[] = ["dedup_interval"];
 
 /** Telegraf's filters. `fieldpass` and `fielddrop` are old names of `fieldinclude` and `fieldexclude`. */
 export const filterKeys = ["namepass", "namedrop", "tagpass", "tagdrop", "fieldinclude", "fieldexclude", "fieldpass", "fielddrop"] as const;

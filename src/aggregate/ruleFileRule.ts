@@ -2,9 +2,10 @@
 // that need all rules.
 import type { Output } from "./output.js";
 import type { Rule } from "./rule.js";
+import { readDedup, warnMerged } from "./ruleFileDedup.js";
 import { type Fields, readBoolean, readCount, readDuration, readLabelNames, readText, readWord, refuse } from "./ruleFileFields.js";
 import { readFilter } from "./ruleFileFilter.js";
-import { acceptedKeys, laterKeys } from "./ruleFileKeys.js";
+import { acceptedKeys } from "./ruleFileKeys.js";
 import { readLabels } from "./ruleFileLabels.js";
 import { type Naming, plainLabel, readMatch, warnUnmatchable } from "./ruleFileMatch.js";
 import { checkNames, readTemplate } from "./ruleFileNames.js";
@@ -105,10 +106,6 @@ function checkOtherKeys(fields: Fields): void {
     const read = kind === "boolean" ? readBoolean(fields, key) : readCount(fields, key, 0);
     if (read !== undefined) fields.problems.info({ file: fields.file, at: field.keyAt, path: field.path, message: why });
   }
-  for (const key of laterKeys) {
-    const field = fields.byKey.get(key);
-    if (field !== undefined) refuse(fields, { at: field.keyAt, path: field.path }, "is not supported yet by this version", "remove it");
-  }
   const type = fields.byKey.get("type");
   if (readWord(fields, "type", ["counter", "gauge", "histogram"]) !== undefined && type !== undefined) {
     fields.problems.info({ file: fields.file, at: type.keyAt, path: type.path, message: "accepted, without effect: this version sends no metadata" });
@@ -208,6 +205,8 @@ export function readRule(fields: Fields, context: RuleContext): PlacedRule | und
     inputRelabel: readRelabel(fields, "input_relabel_configs", context.naming),
     outputRelabel: readRelabel(fields, "output_relabel_configs", context.naming),
   };
+  const dedupMs = readDedup(fields, interval ?? { text: "", ms: 0 });
+  warnMerged(fields, { ...relabelling, dedupMs });
   checkOtherKeys(fields);
   checkRelabel(fields, { ...relabelling, by, without, calls: calls ?? [], outputs: context.outputs, temporality: settings.temporality });
   checkNames(fields, { without, calls: calls ?? [], outputs: context.outputs, keepMetricNames, outputName });
@@ -221,6 +220,7 @@ export function readRule(fields: Fields, context: RuleContext): PlacedRule | und
     by,
     without,
     intervalMs: interval.ms,
+    dedupMs,
     keepMetricNames,
     outputName,
     labels,

@@ -18,6 +18,7 @@ export type RuleIdentity = Pick<
   | "by"
   | "without"
   | "intervalMs"
+  | "dedupMs"
   | "keepMetricNames"
   | "outputName"
   | "labels"
@@ -49,6 +50,7 @@ export function canonicalRule(rule: RuleIdentity): string {
   if (rule.dropInputLabels.length > 0) pairs.push(["drop_input_labels", rule.dropInputLabels]);
   if (rule.inputRelabel.length > 0) pairs.push(["input_relabel_configs", canonicalRelabel(rule.inputRelabel)]);
   if (rule.outputRelabel.length > 0) pairs.push(["output_relabel_configs", canonicalRelabel(rule.outputRelabel)]);
+  if (rule.dedupMs > 0) pairs.push(["dedup_interval", rule.dedupMs]);
   if (rule.by !== undefined) pairs.push(["by", rule.by]);
   if (rule.without !== undefined) pairs.push(["without", rule.without]);
   if (rule.keepMetricNames) pairs.push(["keep_metric_names", true]);

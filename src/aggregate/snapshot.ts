@@ -3,14 +3,16 @@
 //
 //   "LIMPETS1"  xxh64 of what follows  u32 header bytes  header (JSON)  outbox bytes  groups
 //   header: version, (term, n), range, cursors, and per rule: id, closed, complete, counters; the names; the outbox's blocks
-//   group:  names, identity, alive, seen, start, totals, histogram, Lasts, open Cells (oldest first)
+//   group:  names, identity, alive, seen, start, totals, histogram, Lasts (with what dedup_interval holds), open Cells (oldest first)
 //
 // Numbers are little-endian; doubles are exact. Version N reads N and N-1.
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import { xxh64 } from "../base/xxh64.js";
+import { HOLD_NO_MEMORY, hold } from "../kernel/held.js";
 import {
   CELL_NEWER,
   DROPPED_IDENTITY,
+  FLAG_DEDUP,
   GROUP_HASH,
   GROUP_HISTOGRAM,
   GROUP_IDENTITY,
@@ -22,22 +24,28 @@ import {
   GROUP_SEEN,
   GROUP_SLICE_KEY,
   GROUP_STATE,
+  HELD_OLDER,
+  HELD_TIME,
+  HELD_VALUE,
   KIND_COUNTER,
   KIND_SERIES,
   LAST_HASH_HIGH,
   LAST_HASH_LOW,
+  LAST_HELD,
   LAST_NEXT,
   LAST_TIME,
   LEDGER_BYTES,
   LEDGER_CLOSED,
   LEDGER_COMPLETE,
+  LEDGER_DROPPED,
   LEDGER_GROUPS,
   LEDGER_MATCHED,
+  LEDGER_PENDING,
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { KeyRange } from "../slice/keyRange.js";
-import { type Admission, type GroupIdentity, lastBytesOf, remembersSeries } from "./admission.js";
+import { type Admission, type GroupIdentity, lastNumbersEnd, remembersSeries } from "./admission.js";
 import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
 import { SnapshotError } from "./snapshotError.js";
@@ -185,17 +193,29 @@ function writeGroup(out: ByteWriter, compiled: CompiledRule, group: number): voi
   let count = 0;
   for (let last = i32.load(group + GROUP_LASTS); last !== 0; last = i32.load(last + LAST_NEXT)) count++;
   out.u32(count);
-  const lastBytes = lastBytesOf(compiled);
+  const end = lastNumbersEnd(compiled);
   for (let last = i32.load(group + GROUP_LASTS); last !== 0; last = i32.load(last + LAST_NEXT)) {
     out.i32(i32.load(last + LAST_HASH_LOW));
     out.i32(i32.load(last + LAST_HASH_HIGH));
-    out.u32((lastBytes - LAST_TIME) >> 3);
-    for (let at = LAST_TIME; at < lastBytes; at += 8) out.f64(f64.load(last + at));
+    out.u32((end - LAST_TIME) >> 3);
+    for (let at = LAST_TIME; at < end; at += 8) out.f64(f64.load(last + at));
+    if ((compiled.flags & FLAG_DEDUP) !== 0) writeHeld(out, last);
   }
   count = 0;
   for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(cell + CELL_NEWER)) count++;
   out.u32(count);
   for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(cell + CELL_NEWER)) writeCell(out, compiled, cell);
+}
+
+/** Samples that wait for their Window to close, newest first, after their number. */
+function writeHeld(out: ByteWriter, last: number): void {
+  let count = 0;
+  for (let held = i32.load(last + LAST_HELD); held !== 0; held = i32.load(held + HELD_OLDER)) count++;
+  out.u32(count);
+  for (let held = i32.load(last + LAST_HELD); held !== 0; held = i32.load(held + HELD_OLDER)) {
+    out.f64(f64.load(held + HELD_TIME));
+    out.f64(f64.load(held + HELD_VALUE));
+  }
 }
 
 function readHeader(bytes: Uint8Array): { readonly header: Header; readonly reader: ByteReader } {
@@ -265,6 +285,8 @@ function restoreRule(compiled: CompiledRule, from: RuleHeader): void {
   const remembered = (compiled.flags & (KIND_COUNTER | KIND_SERIES) & ~from.flags) === 0;
   if (from.completeMs !== null && remembered) f64.store(ledger + LEDGER_COMPLETE, from.completeMs);
   for (const [i, count] of from.counters.entries()) f64.store(ledger + LEDGER_MATCHED + i * 8, count);
+  // Counted as they are read.
+  f64.store(ledger + LEDGER_PENDING, 0);
   compiled.windowsFlushed = from.windowsFlushed;
   compiled.windowsPartial = from.windowsPartial;
 }
@@ -321,7 +343,8 @@ function delayOutputs(compiled: CompiledRule, windowMs: number, { flags, late }:
   }
 }
 
-function readLast(reader: ByteReader, { target, compiled }: GroupReading, group: number): void {
+function readLast(reader: ByteReader, reading: GroupReading, group: number): void {
+  const { target, compiled } = reading;
   const low = reader.i32();
   const high = reader.i32();
   const count = reader.u32();
@@ -329,10 +352,27 @@ function readLast(reader: ByteReader, { target, compiled }: GroupReading, group:
   const wanted = compiled !== undefined && group !== 0 && remembersSeries(compiled);
   const last = !wanted ? 0 : target.admission.last(compiled, group, { low, high }, false);
   if (last < 0) throw new SnapshotError("no_memory", "no memory to restore all of it");
-  const room = compiled === undefined ? 0 : (lastBytesOf(compiled) - LAST_TIME) >> 3;
+  const room = compiled === undefined ? 0 : (lastNumbersEnd(compiled) - LAST_TIME) >> 3;
   for (let i = 0; i < count; i++) {
     const value = reader.f64();
     if (last !== 0 && i < room) f64.store(last + LAST_TIME + i * 8, value);
+  }
+  if ((reading.flags & FLAG_DEDUP) !== 0) readHeld(reader, reading, last);
+}
+
+/** `last` 0: they are lost with their Group. */
+function readHeld(reader: ByteReader, { target, compiled }: GroupReading, last: number): void {
+  const count = reader.u32();
+  if (compiled !== undefined) {
+    const counter = compiled.ledger + (last === 0 ? LEDGER_DROPPED + DROPPED_IDENTITY * 8 : LEDGER_PENDING);
+    f64.store(counter, f64.load(counter) + count);
+  }
+  for (let i = 0; i < count; i++) {
+    const time = reader.f64();
+    const value = reader.f64();
+    if (compiled === undefined || last === 0) continue;
+    if (hold(target.root, compiled.record, last, time, value) === HOLD_NO_MEMORY)
+      throw new SnapshotError("no_memory", "no memory to restore all of it");
   }
 }
 

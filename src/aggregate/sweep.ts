@@ -12,6 +12,7 @@ import {
   FIELD_PASS,
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
+  FLAG_DEDUP,
   GROUP_BYTES,
   GROUP_HASH,
   GROUP_IDENTITY,
@@ -32,6 +33,7 @@ import {
   KEY_NEXT,
   LAST_GROUP,
   LAST_HASH_LOW,
+  LAST_HELD,
   LAST_NEXT,
   LAST_TIME,
   LEDGER_CLOSED,
@@ -108,10 +110,11 @@ function markLasts(compiled: CompiledRule, dead: Dead): void {
   const { ledger, rule } = compiled;
   const oldest = f64.load(ledger + LEDGER_CLOSED) - 2 * rule.seriesMemoryMs;
   const bytes = lastBytesOf(compiled);
+  const holds = (last: number): boolean => (compiled.flags & FLAG_DEDUP) !== 0 && i32.load(last + LAST_HELD) !== 0;
   for (let group = i32.load(ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
     let link = group + GROUP_LASTS;
     for (let last = i32.load(link); last !== 0; last = i32.load(link)) {
-      if (f64.load(last + LAST_TIME) >= oldest) {
+      if (f64.load(last + LAST_TIME) >= oldest || holds(last)) {
         link = last + LAST_NEXT;
         continue;
       }

@@ -155,7 +155,9 @@ export const RULE_MEMORY: i32 = 48;
 export const RULE_SERIES_AT: i32 = 56;
 export const RULE_VALUES_AT: i32 = 60;
 export const RULE_HISTOGRAM_AT: i32 = 64;
-export const RULE_BYTES: i32 = 72;
+/** f64 ms, with FLAG_DEDUP. */
+export const RULE_DEDUP: i32 = 72;
+export const RULE_BYTES: i32 = 80;
 
 export const KIND_BASIC: i32 = 1;
 export const KIND_MOMENTS: i32 = 2;
@@ -172,6 +174,8 @@ export const KIND_VALUES: i32 = 512;
 export const KIND_HISTOGRAM: i32 = 1024;
 /** A running sum of samples: sum_samples_total. */
 export const FLAG_SAMPLES: i32 = 2048;
+/** One sample of a Series counts per dedup interval. */
+export const FLAG_DEDUP: i32 = 4096;
 
 export const FIRST_AUTO: i32 = 0;
 export const FIRST_ZERO: i32 = 1;
@@ -200,7 +204,10 @@ export const LEDGER_CARRIED: i32 = 136;
 export const LEDGER_RESETS: i32 = 144;
 /** f64: negative samples, which only a vmrange histogram wanted. */
 export const LEDGER_NEGATIVE: i32 = 152;
-export const LEDGER_BYTES: i32 = 160;
+/** f64: samples that another one of the same dedup interval made superfluous; samples held until their Window closes. */
+export const LEDGER_DUPLICATE: i32 = 160;
+export const LEDGER_PENDING: i32 = 168;
+export const LEDGER_BYTES: i32 = 176;
 
 /** Why a pair is dropped (index into LEDGER_DROPPED). */
 export const DROPPED_LATE: i32 = 0;
@@ -305,7 +312,7 @@ export const HISTOGRAM_BYTES: i32 = 24;
 /** Buckets of a vmrange histogram, those at both ends included. */
 export const RANGE_BUCKETS: i32 = 488;
 
-// ---- Last: what a counter Group remembers of one Series ---------------------------------------------------------------
+// ---- Last: what a Group remembers of one Series ---------------------------------------------------------------
 /** i32 x 2: XXH64 of the Series' identity. */
 export const LAST_HASH_LOW: i32 = 0;
 export const LAST_HASH_HIGH: i32 = 4;
@@ -319,8 +326,17 @@ export const LAST_VALUE: i32 = 24;
 export const LAST_WINDOW: i32 = 32;
 export const LAST_BEFORE: i32 = 40;
 export const LAST_INCREASE: i32 = 48;
+/** Deduplication only: -> newest Held. */
+export const LAST_HELD: i32 = 64;
 export const LAST_BYTES: i32 = 32;
 export const LAST_RATE_BYTES: i32 = 64;
+export const LAST_DEDUP_BYTES: i32 = 72;
+
+// ---- Held: a sample that waits for its Window to close (held.ts) --------------------------------------------------------
+export const HELD_OLDER: i32 = 0;
+export const HELD_TIME: i32 = 8;
+export const HELD_VALUE: i32 = 16;
+export const HELD_BYTES: i32 = 24;
 
 // ---- answers of run() -------------------------------------------------------------------------------------------------
 /** Everything up to `end` is consumed. */

@@ -1,10 +1,12 @@
 // What a sample does: every field of a line has targets (one per rule that wants it), and add() applies one sample to one
 // target. Known series only; admission (src/aggregate) makes the targets. bench: addSample.
 //
-// Every pair is counted once in its Ledger: matched, and then applied, superseded, negative or dropped by reason.
+// Every pair is counted once in its Ledger: matched, and then applied, superseded, negative, duplicate or dropped by reason;
+// what a dedup interval holds is pending until its Window closes.
 import { addBasic, cellFor, NO_MEMORY } from "./cell.js";
 import { addIncrease, trackRate } from "./counter.js";
 import { addExact, addSquare } from "./exact.js";
+import { HOLD_DUPLICATE, HOLD_NO_MEMORY, hold, releaseHeld, takeHeld } from "./held.js";
 import { addToRange, openHistogram, rangeOf } from "./histogram.js";
 import {
   BITS,
@@ -18,14 +20,18 @@ import {
   FIELD_TARGETS,
   FLAG_ARRIVAL,
   FLAG_CARRY,
+  FLAG_DEDUP,
   FLAG_DELTA,
   FLAG_RATE,
   FLAG_SAMPLES,
   GROUP_HISTOGRAM,
+  GROUP_LASTS,
   GROUP_LEDGER,
   GROUP_NEWEST,
   GROUP_SAMPLES,
   GROUP_TOTAL,
+  HELD_TIME,
+  HELD_VALUE,
   IGNORED_STRING,
   KIND_BASIC,
   KIND_COUNTER,
@@ -36,12 +42,15 @@ import {
   KIND_VALUES,
   LAST_HASH_HIGH,
   LAST_HASH_LOW,
+  LAST_NEXT,
   LAST_TIME,
   LEDGER_APPLIED,
   LEDGER_CARRIED,
   LEDGER_DROPPED,
+  LEDGER_DUPLICATE,
   LEDGER_MATCHED,
   LEDGER_NEGATIVE,
+  LEDGER_PENDING,
   LEDGER_RULE,
   LEDGER_SUPERSEDED,
   PASS_ROWS,
@@ -102,7 +111,7 @@ export function addLine(root: i32, count: i32, time: f64): void {
   if ((i32.load(root + ROOT_PASS) & PASS_ROWS) != 0) passRows(root, count, time);
 }
 
-/** Applies one sample to one target: finds the Window's Cell and adds to every state the rule keeps. */
+/** Applies one sample to one target: finds the Window's Cell and adds to every state the rule keeps, or holds it for later. */
 export function addSample(root: i32, target: i32, eventTime: f64, value: f64): void {
   const group: i32 = i32.load(target + TARGET_GROUP);
   if (group == 0) {
@@ -115,7 +124,6 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
   const ledger: i32 = i32.load(group + GROUP_LEDGER);
   const rule: i32 = i32.load(ledger + LEDGER_RULE);
   const flags: i32 = i32.load(rule + RULE_FLAGS);
-  const last: i32 = i32.load(target + TARGET_LAST);
   let time: f64 = eventTime;
   increment(ledger + LEDGER_MATCHED);
   if ((flags & FLAG_ARRIVAL) != 0) time = f64.load(root + ROOT_ARRIVAL);
@@ -123,6 +131,17 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
     increment(ledger + LEDGER_DROPPED + (DROPPED_FUTURE << 3));
     return;
   }
+  if ((flags & FLAG_DEDUP) != 0) holdSample(root, target, time, value);
+  else addMatched(root, target, time, value);
+}
+
+/** Adds a sample that is neither refused nor from the future. */
+function addMatched(root: i32, target: i32, time: f64, value: f64): void {
+  const group: i32 = i32.load(target + TARGET_GROUP);
+  const ledger: i32 = i32.load(group + GROUP_LEDGER);
+  const rule: i32 = i32.load(ledger + LEDGER_RULE);
+  const flags: i32 = i32.load(rule + RULE_FLAGS);
+  const last: i32 = i32.load(target + TARGET_LAST);
   let counts: i32 = flags & KIND_COUNTER;
   // What the increases of later samples already contain is counted once. Deltas contain nothing but themselves.
   if (counts != 0 && (flags & FLAG_DELTA) == 0 && time < f64.load(last + LAST_TIME)) counts = 0;
@@ -133,12 +152,7 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
     else increment(ledger + LEDGER_NEGATIVE);
     return;
   }
-  let window: f64 = f64.load(rule + RULE_WINDOW);
-  const interval: f64 = f64.load(rule + RULE_INTERVAL);
-  if (!(time >= window && time < window + interval)) {
-    window = Math.floor(time / interval) * interval;
-    f64.store(rule + RULE_WINDOW, window);
-  }
+  const window: f64 = windowOf(rule, time);
   let cell: i32 = i32.load(group + GROUP_NEWEST);
   if (cell == 0 || f64.load(cell + CELL_WINDOW) != window) {
     cell = cellFor(root, group, window);
@@ -159,8 +173,55 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
   }
   if (counts != 0) addCounter(group, cell, last, time, value);
   // What tells series apart lives on with them, be they counters or not.
-  if ((flags & KIND_SERIES) != 0 && time > f64.load(last + LAST_TIME)) f64.store(last + LAST_TIME, time);
+  if ((flags & (KIND_SERIES | FLAG_DEDUP)) != 0 && time > f64.load(last + LAST_TIME)) f64.store(last + LAST_TIME, time);
   if (time > f64.load(cell + CELL_NEWEST)) f64.store(cell + CELL_NEWEST, time);
+}
+
+/** Start of the Window that a time falls into. */
+function windowOf(rule: i32, time: f64): f64 {
+  const interval: f64 = f64.load(rule + RULE_INTERVAL);
+  let window: f64 = f64.load(rule + RULE_WINDOW);
+  if (!(time >= window && time < window + interval)) {
+    window = Math.floor(time / interval) * interval;
+    f64.store(rule + RULE_WINDOW, window);
+  }
+  return window;
+}
+
+/** Keeps a sample until its Window closes; that Window is open from now on. */
+function holdSample(root: i32, target: i32, time: f64, value: f64): void {
+  const group: i32 = i32.load(target + TARGET_GROUP);
+  const ledger: i32 = i32.load(group + GROUP_LEDGER);
+  const rule: i32 = i32.load(ledger + LEDGER_RULE);
+  const cell: i32 = cellFor(root, group, windowOf(rule, time));
+  if (cell == 0) {
+    // Whether it is a duplicate cannot be told any more: nothing carries it.
+    increment(ledger + LEDGER_DROPPED + (DROPPED_LATE << 3));
+    return;
+  }
+  const held: i32 = cell == NO_MEMORY ? HOLD_NO_MEMORY : hold(root, rule, i32.load(target + TARGET_LAST), time, value);
+  if (held == HOLD_NO_MEMORY) increment(ledger + LEDGER_DROPPED + (DROPPED_MEMORY << 3));
+  else if (held == HOLD_DUPLICATE) increment(ledger + LEDGER_DUPLICATE);
+  else increment(ledger + LEDGER_PENDING);
+}
+
+/** Before the Window that ends at `end` closes: adds what is held for it, each Series in its own order. */
+export function addHeld(root: i32, group: i32, end: f64): void {
+  const ledger: i32 = i32.load(group + GROUP_LEDGER);
+  // No line is being read: its scratch serves as the target.
+  const target: i32 = root + SCRATCH_AT;
+  i32.store(target + TARGET_GROUP, group);
+  let last: i32 = i32.load(group + GROUP_LASTS);
+  while (last != 0) {
+    i32.store(target + TARGET_LAST, last);
+    let held: i32 = takeHeld(last, end);
+    while (held != 0) {
+      f64.store(ledger + LEDGER_PENDING, f64.load(ledger + LEDGER_PENDING) - 1.0);
+      addMatched(root, target, f64.load(held + HELD_TIME), f64.load(held + HELD_VALUE));
+      held = releaseHeld(root, held);
+    }
+    last = i32.load(last + LAST_NEXT);
+  }
 }
 
 /** The counter part of a sample that is not superseded. */

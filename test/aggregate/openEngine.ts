@@ -55,7 +55,10 @@ export function imbalance(engine: Engine): number[] {
   const ledger = engine.ledger();
   return [
     ledger.samplesReceived - ledger.samplesMatched - total(ledger.samplesIgnored),
-    ...ledger.rules.map((rule) => rule.pairsMatched - rule.pairsApplied - total(rule.pairsIgnored) - total(rule.pairsDropped)),
+    ...ledger.rules.map(
+      ({ pairsMatched, pairsApplied, pairsDuplicate, pairsPending, pairsIgnored, pairsDropped }) =>
+        pairsMatched - pairsApplied - pairsDuplicate - pairsPending - total(pairsIgnored) - total(pairsDropped),
+    ),
   ];
 }
 

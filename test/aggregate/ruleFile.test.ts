@@ -47,6 +47,7 @@ describe("rule file: good files", () => {
       outputRelabel: [],
       interval: "1m",
       intervalMs: 60_000,
+      dedupMs: 0,
       by: undefined,
       without: undefined,
       outputs: [{ name: "total", args: [] }],
@@ -72,6 +73,7 @@ describe("rule file: good files", () => {
 - name: all
   match: m
   interval: 2m
+  dedup_interval: 30s
   by: [z, __name__, b]
   outputs: [min, "quantiles( 0.5 , 1 )"]
   output_name: "{metric}:{output}"
@@ -101,6 +103,7 @@ describe("rule file: good files", () => {
       outputRelabel: [],
       interval: "2m",
       intervalMs: 120_000,
+      dedupMs: 30_000,
       by: ["b", "z"],
       without: undefined,
       outputs: [

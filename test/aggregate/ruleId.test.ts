@@ -41,6 +41,7 @@ test.each([
   ["keep_metric_names", `${base}, keep_metric_names: true`],
   ["output_name", `${base}, output_name: n`],
   ["labels", `${base}, labels: {l: v}`],
+  ["dedup_interval", `${base}, dedup_interval: 30s`],
   ["temporality", `${base}, temporality: delta`],
   ["filter", `${base}, namepass: [a]`],
   ["drop_input_labels", `${base}, drop_input_labels: [a]`],

@@ -1,7 +1,7 @@
 // The rule file as a zod schema, from which configs/rules.schema.json is written: what editors know of the keys. It is a little more
 // generous than `limpet check`, which says what a schema cannot (places, cures, what two keys mean together).
 import { z } from "zod";
-import { acceptedKeys, laterKeys, readKeys, relabelKeys, ruleOnlyKeys } from "#limpet/aggregate/ruleFileKeys.js";
+import { acceptedKeys, readKeys, relabelKeys, ruleOnlyKeys } from "#limpet/aggregate/ruleFileKeys.js";
 import { relabelActions } from "#limpet/metric/relabel.js";
 
 const duration = z.string().regex(/^(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[a-zµμ]+|^0$|%\{/);
@@ -30,13 +30,14 @@ const relabelStep = z.strictObject({
 });
 const relabelSteps = z.array(relabelStep);
 
-/** One schema per key of `readKeys` and `laterKeys`; ruleSchema.test.ts compares the lists. */
+/** One schema per key of `readKeys`; ruleSchema.test.ts compares the lists. */
 function ruleShape(outputs: readonly string[]): Record<string, z.ZodType> {
   const output = z.union([z.enum(outputs), z.string().regex(/^[a-z_]+ *\([^()]*\)$/)]);
   const shape: Record<string, z.ZodType> = {
     name: z.string().describe("Labels metrics and messages; default: the rule's id"),
     match: selector.describe("Prometheus selector, or several of which one must match; default: everything"),
     interval: duration.describe("Length of the windows, at least 1s; part of the output names as written"),
+    dedup_interval: duration.describe("Of a series one sample counts per so long; divides the interval. Default: all count"),
     by: texts.describe("Labels to keep. [__name__]: one group per metric"),
     without: texts.describe("Labels to drop"),
     outputs: z.array(output).min(1).describe('What to compute, such as total or "quantiles(0.5, 0.99)"'),
@@ -75,7 +76,6 @@ export const keysDescribed = {
   relabel: Object.keys(relabelStep.shape),
   relabelRead: [...relabelKeys] as string[],
   read: [...readKeys] as string[],
-  later: laterKeys,
 };
 
 export function describedRuleKeys(): string[] {

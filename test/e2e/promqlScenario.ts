@@ -21,6 +21,7 @@ function written(metric: string, changes: Partial<ReferenceRule> & Pick<Referenc
     match: [[{ label: "__name__", op: "=", value: metric }]],
     interval: "1s",
     intervalMs: 1000,
+    dedupMs: 0,
     by: undefined,
     without: undefined,
     keepMetricNames: false,

@@ -52,6 +52,22 @@ export const RULES = `- match: http_requests
   keep_metric_names: true
   outputs: [last]
   ${COMMON}
+- match: '{__name__=~"twice_.+"}'
+  by: [service]
+  dedup_interval: 3s
+  outputs: [count_samples, sum_samples, last, increase, total, rate_sum, count_series]
+  ${COMMON}
+- match: '{__name__=~"twice_.+"}'
+  without: [host]
+  dedup_interval: 1500ms
+  outputs: [count_samples, sum_samples, max, histogram_bucket, "quantiles(0.5)"]
+  ${COMMON}
+- match: merged_gauge
+  by: [service]
+  drop_input_labels: [host]
+  dedup_interval: 1s
+  outputs: [count_samples, sum_samples]
+  ${COMMON}
 - match: edge_tie
   by: [service]
   outputs: [last]
@@ -84,6 +100,30 @@ function powersOfTen(windowMs: number): string[] {
   return values.map((value, i) => `powers,service=p of_ten=${value.replace("e+", "e")} ${String(windowMs + i)}000000`);
 }
 
+/** Senders that overlap, as a highly available pair does: several samples of a series, two at one time, one from before. */
+function repeatedLines(window: number, windowMs: number): string[] {
+  const lines: string[] = [];
+  for (const host of ["h1", "h2", "h3"]) {
+    if (host === "h3" && window % 3 === 1) continue;
+    const tags = `service=s,host=${host}`;
+    const value = window * 100 + Number(host.charAt(1));
+    for (const [offset, more] of [
+      [200, 0],
+      [1000, 3],
+      [1000, 7],
+      [400, 50],
+    ] as const) {
+      lines.push(
+        `twice,${tags} counter=${String(value + more)},gauge=${String(more / 4)} ${String(windowMs + offset + Number(host.charAt(1)))}000000`,
+      );
+    }
+  }
+  // 5, 7, 8 of one series once the host is gone: 8
+  for (const [i, value] of [5, 7, 8].entries())
+    lines.push(`merged,service=s,host=h${String(i)} gauge=${String(value)} ${String(windowMs + 100 + i)}000000`);
+  return lines;
+}
+
 /** Lines of the windows in which the two differ as they are meant to, each metric one row of docs/vmagent-differences.md. */
 function edgeLines(window: number, windowMs: number): string[] {
   const at = (offset: number): string => `${String(windowMs + offset)}000000`;
@@ -110,7 +150,7 @@ function serviceOf(host: string): string {
 export function makeBatches(random: Random): ((windowMs: number) => string)[] {
   const counters = new Map<string, number>();
   return Array.from({ length: WINDOWS }, (_, window) => (windowMs: number): string => {
-    const lines = [...edgeLines(window, windowMs), ...(window === 0 ? powersOfTen(windowMs) : [])];
+    const lines = [...edgeLines(window, windowMs), ...repeatedLines(window, windowMs), ...(window === 0 ? powersOfTen(windowMs) : [])];
     // A replay closes a rule's windows up to its last sample.
     lines.push(`powers,service=q of_ten=${String(window)} ${String(windowMs)}000000`);
     for (const [host, presence] of Object.entries(PRESENCE)) {

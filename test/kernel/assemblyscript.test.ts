@@ -1,6 +1,6 @@
 // Plan: the kernel is one source for two machines. Compiled to WebAssembly it must leave the same bytes in memory as the
 // JavaScript does: after lines of known series in new windows, with sketches that grow and halve, resets, late and future
-// samples, refusals, long decimals, and after closing those windows.
+// samples, refusals, held duplicates, long decimals, and after closing those windows.
 //
 //   JavaScript memory ──copied──▶ wasm memory          both run the same bytes; pages come from the same allocator:
 //        run()                       run()             what wasm took is given back, so that JavaScript gets the same
@@ -21,6 +21,7 @@ import {
 } from "#limpet/kernel/layout.js";
 import { heap8, PAGE_BYTES } from "#limpet/kernel/memory.js";
 import { returnPages, takePages } from "#limpet/kernel/pages.js";
+import { addHeld } from "#limpet/kernel/plan.js";
 import { run } from "#limpet/kernel/reader.js";
 import { addSketch, openSketch, releaseSketch } from "#limpet/kernel/sketch.js";
 import { tableAdd, tableProbe } from "#limpet/kernel/table.js";
@@ -34,7 +35,8 @@ const RULES = `
 - { interval: 10s, grace: 5s, by: [host], outputs: [sum_samples, min, max, last, stdvar, "quantiles(0.5)"], max_groups: 60 }
 - { match: '{__name__=~"c_.*"}', interval: 10s, grace: 5s, by: [host], outputs: [total, increase], first_sample: zero }
 - { match: '{__name__=~"c_.*"}', interval: 20s, grace: 5s, outputs: [rate_sum], series_memory: 1m }
-- { match: '{__name__=~"c_.*"}', interval: 5s, grace: 5s, by: [host], outputs: [total], temporality: delta }`;
+- { match: '{__name__=~"c_.*"}', interval: 5s, grace: 5s, by: [host], outputs: [total], temporality: delta }
+- { match: '{__name__=~"c_.*"}', interval: 15s, dedup_interval: 3s, grace: 5s, by: [n], outputs: [total, max, count_series] }`;
 
 afterAll(disposeEngines);
 
@@ -95,7 +97,7 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
   const both = (call: (kernel: KernelExports) => number | undefined): number | undefined => {
     const answer = call(kernel);
     for (const [owner, at] of taken.splice(0)) returnPages(owner, at);
-    expect(call({ run, addToTotal, foldRates, releaseCell, tableAdd, tableProbe, openSketch, addSketch, releaseSketch })).toBe(answer);
+    expect(call({ run, addHeld, addToTotal, foldRates, releaseCell, tableAdd, tableProbe, openSketch, addSketch, releaseSketch })).toBe(answer);
     return answer;
   };
 
@@ -120,10 +122,11 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
     return undefined;
   });
 
-  for (const { ledger, record, counterAt } of engine.rules) {
+  for (const { ledger, record, counterAt, rule } of engine.rules) {
     for (let group = i32.load(ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
       for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(group + GROUP_OLDEST)) {
         both((side) => {
+          if (rule.dedupMs > 0) side.addHeld(root, group, f64.load(cell + 8) + rule.intervalMs);
           side.foldRates(record, group, f64.load(cell + 8));
           if (counterAt !== 0) side.addToTotal(group, cell + counterAt);
           side.releaseCell(root, group, cell);
@@ -132,6 +135,8 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
       }
     }
   }
+  expect(engine.ledger().rules.at(-1)?.pairsPending).toBe(0);
+  expect(engine.ledger().rules.at(-1)?.pairsApplied).toBeGreaterThan(500);
   for (let hash = -500; hash < 1500; hash++) both((side) => side.tableAdd(root, root + ROOT_KEYS, hash * 65_537, root));
   for (let hash = -500; hash < 1500; hash++) expect(both((side) => side.tableProbe(root + ROOT_KEYS, hash * 65_537, -1))).toBeGreaterThanOrEqual(0);
   expect(i32.load(root + ROOT_KEYS + TABLE_COUNT)).toBe(2080);

@@ -16,6 +16,7 @@ function rule(changes: Partial<ReferenceRule> & { outputs: ReferenceRule["output
     match: [],
     interval: "10s",
     intervalMs: 10_000,
+    dedupMs: 0,
     by: undefined,
     without: undefined,
     keepMetricNames: false,

@@ -4,7 +4,7 @@
 //   points -> samples -> per rule: groups -> windows (start -> the samples themselves) -> rows
 //
 // It keeps every sample and computes each number from scratch with exact rationals. It shares no code with src/, only two
-// types, and does not do: lateness, futures, caps, relabelling, deduplication, selectors or rules as text.
+// types, and does not do: lateness, futures, caps, relabelling, selectors or rules as text.
 //
 // A rule's windows close from its first applied sample's to its last one's (`replay`), or until every group is retired (a
 // process that lives on). A group is idle in between while it is active: its latest sample lies at most `staleness` before the
@@ -113,12 +113,26 @@ interface Input {
   readonly end: End;
 }
 
+/** The samples that count: of each series one per dedup interval, the newest, of equal times the larger value; in the order of time. */
+function deduplicated(rule: ReferenceRule, samples: readonly Sample[]): readonly Sample[] {
+  if (rule.dedupMs === 0) return samples;
+  const kept = new Map<string, Sample>();
+  for (const sample of samples) {
+    const key = JSON.stringify([sample.series, Math.floor(sample.timeMs / rule.dedupMs)]);
+    const known = kept.get(key);
+    const better = known === undefined || sample.timeMs > known.timeMs || (sample.timeMs === known.timeMs && sample.value > known.value);
+    if (better) kept.set(key, sample);
+  }
+  return [...kept.values()].sort((a, b) => a.timeMs - b.timeMs);
+}
+
 function rowsOfRule(rule: ReferenceRule, { samples, complete, end }: Input): ExpectedRow[] {
   const groups = new Map<string, Group>();
-  for (const sample of samples) {
-    if (matches(rule, sample)) applySample(rule, groupOf(groups, rule, sample), sample, complete);
-  }
+  const matched = samples.filter((sample) => matches(rule, sample));
+  for (const sample of deduplicated(rule, matched)) applySample(rule, groupOf(groups, rule, sample), sample, complete);
   const starts = [...groups.values()].flatMap((group) => [...group.windows.keys()]);
+  // A sample that is held opens its window, whatever becomes of it.
+  if (rule.dedupMs > 0) starts.push(...matched.map(({ timeMs }) => Math.floor(timeMs / rule.intervalMs) * rule.intervalMs));
   const lastStart = end === "last sample" ? Math.max(...starts) : Number.POSITIVE_INFINITY;
   return [...groups.values()].flatMap((group) => rowsOfGroup(rule, group, lastStart));
 }

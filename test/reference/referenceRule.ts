@@ -13,6 +13,7 @@ export interface LabelTest {
 type SharedKeys =
   | "interval"
   | "intervalMs"
+  | "dedupMs"
   | "by"
   | "without"
   | "outputs"

@@ -115,6 +115,8 @@ const shape = fc.record({
   match,
   grouping,
   interval: fc.constantFrom(...INTERVALS),
+  /** Dedup intervals per interval. */
+  dedup: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 2, arbitrary: fc.constantFrom(1, 2, 4, 5) }),
   keep: fc.boolean(),
   firstSample: fc.constantFrom("auto" as const, "zero" as const, "baseline" as const),
   memory: fc.oneof(memory, shortMemory),
@@ -134,6 +136,7 @@ function ruleOf(from: Shape, allOutputs: Outputs): ReferenceRule {
     match: from.match,
     interval,
     intervalMs,
+    dedupMs: from.dedup === undefined ? 0 : intervalMs / from.dedup,
     ...from.grouping,
     outputs,
     keepMetricNames: from.keep && outputs.length === 1 && !["quantiles", "histogram_bucket"].includes(outputs[0]?.name ?? ""),

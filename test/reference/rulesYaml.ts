@@ -37,6 +37,7 @@ function ruleEntries(written: WrittenRule): Record<string, unknown> {
   return {
     ...matchEntry(written),
     interval: rule.interval,
+    ...(rule.dedupMs === 0 ? {} : { dedup_interval: `${rule.dedupMs}ms` }),
     ...(rule.by === undefined ? {} : { by: rule.by }),
     ...(rule.without === undefined ? {} : { without: rule.without }),
     outputs: rule.outputs.map(outputText),
