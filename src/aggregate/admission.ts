@@ -207,9 +207,9 @@ export class Admission {
   }
 
   /** The one Field of the Key of a series that comes with its Prometheus name; admitted if need be. 0 without memory. */
-  named(key: number, series: () => Series): number {
+  named(key: number, series: Series): number {
     if (i32.load(key + KEY_FIELD_COUNT) === 0) {
-      const { line, field } = this.#cache.named(series());
+      const { line, field } = this.#cache.named(series);
       this.#line = { key, names: line };
       this.#addField(key, NAMED, field);
     }

@@ -229,7 +229,9 @@ export class Engine {
   #document(nowMs: number, document: LineDocument | SeriesDocument): void {
     this.#arrive(nowMs);
     if (document.kind === "series") {
+      const { invalid } = document;
       readSeries(this.#intake, document);
+      this.#invalid("series", document.invalid - invalid);
       return;
     }
     const ran = f64.load(this.root + ROOT_LINES);

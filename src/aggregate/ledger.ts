@@ -24,7 +24,7 @@ import {
 import type { CompiledRule } from "./compile.js";
 
 /** Reasons in the order of their indices in kernel/layout.ts. */
-export const ignoreReasons = ["unmatched", "string", "name", "memory", "stale", "nan"] as const;
+export const ignoreReasons = ["unmatched", "string", "name", "memory", "stale", "nan", "histogram"] as const;
 export const dropReasons = ["late", "future", "series_cap", "identity", "memory"] as const;
 
 export interface RuleLedger {

@@ -1,103 +1,144 @@
 // Prometheus remote write as a document (lineDocument.ts): series that come with their name and labels, which are taken as they
-// are. A series is one Key, known by its label bytes as they were sent behind two newlines, where no line and no tagged
-// line (lineDocument.ts) can be; its only Field has the empty name.
+// are. A series is one Key, known by its label bytes behind two newlines, where no line and no tagged line (lineDocument.ts) can
+// be; its only Field has the empty name.
 //
-// Staleness markers say that a series ended, and NaN and the infinities cannot be summed: all are ignored, with a reason.
+// Staleness markers say that a series ended, NaN and the infinities cannot be summed, native histograms are no numbers: all are
+// ignored, with a reason. A series that cannot be is left out and counted; the others of its request are applied.
 import {
   COMPOSED_AT,
   COMPOSED_BYTES,
+  IGNORED_HISTOGRAM,
   IGNORED_MEMORY,
   IGNORED_NAN,
   IGNORED_STALE,
   INPUT_SLACK,
-  KEY_EPOCH,
-  ROOT_EPOCH,
+  KEY_FIELD_COUNT,
+  KEY_FIELDS,
   ROOT_IGNORED,
   ROOT_MATCHED,
   ROOT_RECEIVED,
   SCRATCH_AT,
   SCRATCH_NUMBER,
+  START,
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import { addLine } from "../kernel/plan.js";
-import { WriteRequestError } from "../metric/remoteWriteDecode.js";
-import { SeriesReader, seriesOf } from "../metric/seriesReader.js";
+import { SeriesReader, seriesOf, type WriteVersion } from "../metric/seriesReader.js";
 import { beginCompleteness, type Intake } from "./lines.js";
+import { notesOf } from "./typeNotes.js";
 
-/** Read in one step. */
-const PIECE_SERIES = 1000;
+/** Read in one step: series and samples. */
+const PIECE_ENTRIES = 4096;
 /** Longest labels of one series, in bytes. */
 export const LABEL_BYTES_MAX = COMPOSED_BYTES - INPUT_SLACK;
 
-/** A WriteRequest on its way in. */
+/** A remote-write request on its way in. */
 export class SeriesDocument {
   readonly kind = "series";
   readonly reader: SeriesReader;
-  done = false;
-  /** Why the rest was not read: what came before it is applied, as remote write allows. */
+  done: boolean;
+  /** Series left out, and the first one's number (from 1) and reason. */
+  invalid = 0;
   problem: string | undefined;
+  /** Series read, those left out included. */
+  read = 0;
+  /** Samples and native histograms of the good series. */
   samples = 0;
-  /** Native histograms, which are not aggregated. */
   histograms = 0;
+  /** What a metric's type says against what a rule makes of it, by rule. */
+  readonly notes = new Map<string, string>();
 
-  /** `bytes`: after Snappy. */
-  constructor(bytes: Uint8Array) {
-    this.reader = new SeriesReader(bytes);
+  /** `bytes`: after Snappy. A request that cannot be read at all (`reader.fault`) is done at once. */
+  constructor(bytes: Uint8Array, version: WriteVersion) {
+    this.reader = new SeriesReader(bytes, version);
+    this.done = this.reader.fault !== undefined;
+  }
+
+  refuse(problem: string): void {
+    this.invalid++;
+    this.problem ??= `series ${String(this.read)}: ${problem}`;
   }
 }
 
 /** Applies the next piece of a document that is not done. */
 export function readSeries(intake: Intake, document: SeriesDocument): void {
   const { reader } = document;
-  try {
-    for (let i = 0; i < PIECE_SERIES; i++) {
-      if (!reader.next()) {
-        document.done = true;
-        return;
-      }
-      applySeries(intake, reader);
-      document.samples += reader.count;
-      document.histograms += reader.histograms;
+  for (let entries = 0; entries < PIECE_ENTRIES; entries += 1 + reader.samples.count) {
+    if (!reader.next()) {
+      document.done = true;
+      return;
     }
-  } catch (error) {
-    if (!(error instanceof WriteRequestError)) throw error;
-    document.problem = error.message;
-    document.done = true;
+    document.read++;
+    const problem = reader.problem === "" ? applySeries(intake, document) : reader.problem;
+    if (problem !== "") document.refuse(problem);
   }
 }
 
-function applySeries({ root, admission, rules, passed }: Intake, reader: SeriesReader): void {
-  if (reader.count === 0) return;
-  const bytes = reader.labelBytes;
-  if (bytes.length > LABEL_BYTES_MAX) throw new WriteRequestError(`labels of ${String(bytes.length)} bytes, more than ${String(LABEL_BYTES_MAX)}`);
-  const at = root + COMPOSED_AT;
-  i32.store8(at, 10);
-  i32.store8(at + 1, 10);
-  heap8.set(bytes, at + 2);
-  const key = admission.key(at, at + 2 + bytes.length);
-  const field = key === 0 ? 0 : admission.named(key, () => seriesOf(reader.labels()));
-  if (key !== 0) i32.store(key + KEY_EPOCH, i32.load(root + ROOT_EPOCH));
-  for (let i = 0; i < reader.count; i++) {
-    const value = reader.values[i] ?? 0;
-    const reason = reader.stale[i] === 1 ? IGNORED_STALE : !Number.isFinite(value) ? IGNORED_NAN : field === 0 ? IGNORED_MEMORY : -1;
+/** Applies the current series. Returns why it cannot be taken, "" when it was. */
+function applySeries(intake: Intake, document: SeriesDocument): string {
+  const { root, admission } = intake;
+  const { reader } = document;
+  const { samples, labelsLength } = reader;
+  if (labelsLength > LABEL_BYTES_MAX) return `labels of ${String(labelsLength)} bytes, more than ${String(LABEL_BYTES_MAX)}`;
+  if (samples.count > 0) {
+    const at = root + COMPOSED_AT;
+    i32.store8(at, 10);
+    i32.store8(at + 1, 10);
+    reader.writeLabels(heap8, at + 2);
+    const key = admission.key(at, at + 2 + labelsLength);
+    if (key !== 0 && i32.load(key + KEY_FIELD_COUNT) === 0) {
+      const problem = admit(key, intake, document);
+      if (problem !== "") return problem;
+    }
+    const known = key !== 0 && i32.load(key + KEY_FIELD_COUNT) > 0;
+    applySamples(intake, reader, known ? i32.load(key + KEY_FIELDS) : 0);
+  }
+  document.samples += samples.count;
+  document.histograms += reader.histograms;
+  ignore(root, IGNORED_HISTOGRAM, reader.histograms);
+  return "";
+}
+
+/** A series that is new here. */
+function admit(key: number, { admission, rules }: Intake, document: SeriesDocument): string {
+  const { reader, notes } = document;
+  const labels = reader.labels();
+  if (labels === undefined) return "its labels are damaged";
+  const series = seriesOf(labels);
+  if (!series.ok) return series.message;
+  const field = admission.named(key, series);
+  if (field !== 0 && reader.type !== 0) for (const [rule, note] of notesOf(field, rules, series.name, reader.type)) notes.set(rule, note);
+  return "";
+}
+
+function applySamples({ root, rules, passed }: Intake, reader: SeriesReader, field: number): void {
+  // Asked for once per series, and only where samples are handed on as lines.
+  const labels = passed.asLines ? reader.labels() : undefined;
+  const { samples } = reader;
+  const entry = root + SCRATCH_AT;
+  for (let i = 0; i < samples.count; i++) {
+    const value = samples.values[i] ?? 0;
+    const reason = samples.stale[i] === 1 ? IGNORED_STALE : !Number.isFinite(value) ? IGNORED_NAN : field === 0 ? IGNORED_MEMORY : -1;
     if (reason >= 0) {
-      increment(root + ROOT_RECEIVED);
-      increment(root + ROOT_IGNORED + reason * 8);
+      ignore(root, reason, 1);
       continue;
     }
     const matchedBefore = f64.load(root + ROOT_MATCHED);
-    const time = reader.timestamps[i] ?? 0;
-    const entry = root + SCRATCH_AT;
+    const time = samples.timestamps[i] ?? 0;
     i32.store(entry, field);
     i32.store(entry + 4, SCRATCH_NUMBER);
     f64.store(entry + 8, value);
+    f64.store(START, samples.starts[i] ?? 0);
     addLine(root, 1, time);
-    if (passed.asLines) passed.sample(field, reader.labels(), time, value);
+    if (labels !== undefined) passed.sample(field, labels, time, value);
     else passed.drain();
     if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(rules, time);
   }
+  f64.store(START, 0);
 }
 
-function increment(at: number): void {
-  f64.store(at, f64.load(at) + 1);
+function ignore(root: number, reason: number, count: number): void {
+  f64.store(root + ROOT_RECEIVED, f64.load(root + ROOT_RECEIVED) + count);
+  const at = root + ROOT_IGNORED + reason * 8;
+  f64.store(at, f64.load(at) + count);
 }

@@ -1,5 +1,6 @@
 // What a running aggregator says about itself: one reading of the engine and the sinks, as metrics, status page and ledger.
 import type { RuleLedger } from "../aggregate/ledger.js";
+import type { AnswerCounts } from "../http/answerCounts.js";
 import type { ByReason, RuleStats, SelfStats } from "../selfstat/metrics.js";
 import type { Sink } from "../sink/sink.js";
 import type { Aggregator } from "./aggregator.js";
@@ -7,6 +8,7 @@ import type { Aggregator } from "./aggregator.js";
 export interface Watched {
   readonly aggregator: Aggregator;
   readonly sinks: readonly Sink[];
+  readonly answers: AnswerCounts;
 }
 
 /** CONTRACT's ledger of one aggregator: samples, then pairs over all rules, then rows over all sinks. */
@@ -57,7 +59,7 @@ function ruleStats(rules: readonly RuleLedger[]): RuleStats[] {
 }
 
 /** Everything the /metrics page shows. */
-export function selfStats({ aggregator, sinks }: Watched): SelfStats {
+export function selfStats({ aggregator, sinks, answers }: Watched): SelfStats {
   const ledger = aggregator.engine.ledger();
   return {
     samplesReceived: ledger.samplesReceived,
@@ -70,6 +72,7 @@ export function selfStats({ aggregator, sinks }: Watched): SelfStats {
     flushLagSeconds: aggregator.flushLagSeconds,
     rules: ruleStats(ledger.rules),
     sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
+    answers: answers.all(),
   };
 }
 

@@ -12,7 +12,7 @@ import { SeriesDocument } from "../aggregate/seriesDocument.js";
 import type { Tokens } from "./auth.js";
 import { influxRoutes } from "./influxRoutes.js";
 import type { Health } from "./probes.js";
-import { checkWriteHeaders, unpackWriteRequest } from "./remoteWriteIngest.js";
+import { readWriteHead, problemOf as seriesProblemOf, unpackWriteRequest, writeAnswer } from "./remoteWriteIngest.js";
 import { DEFAULT_LIMITS, type HttpAnswer, type HttpRequest, jsonAnswer, type RequestHead, type Route, textAnswer } from "./server.js";
 import { Gate, unpack } from "./unpack.js";
 
@@ -40,6 +40,7 @@ export interface Ingest {
 
 /** Bodies that are unpacked and held at one time. */
 const UNPACKED_MAX = 4;
+const NOTES_MAX = 1000;
 
 /** How one kind of endpoint speaks. */
 interface Dialect {
@@ -100,6 +101,8 @@ class Doors {
   readonly #options: IngestOptions;
   readonly #bodyBytesMax: number;
   readonly #gate = new Gate(UNPACKED_MAX);
+  /** Rules of which it was said that a metric's type is not what they take it for. */
+  readonly #noted = new Set<string>();
   mode: "starting" | "open" | "stopping" = "starting";
 
   constructor(options: IngestOptions) {
@@ -127,7 +130,10 @@ class Doors {
     return {
       method: "POST",
       path: "/api/v1/write",
-      admit: (head) => this.admit(head, refuse) ?? checkWriteHeaders(head.headers),
+      admit: (head) => {
+        const write = readWriteHead(head.headers);
+        return this.admit(head, refuse) ?? (write.ok ? undefined : write.answer);
+      },
       refuse,
       answer: (request) => this.#enter(refuse, () => this.#series(request)),
     };
@@ -169,17 +175,24 @@ class Doors {
     return { ...NO_CONTENT, headers: { "limpet-lines-invalid": String(invalid) } };
   }
 
-  async #series({ body, path }: HttpRequest): Promise<HttpAnswer> {
+  async #series({ body, path, headers }: HttpRequest): Promise<HttpAnswer> {
+    const head = readWriteHead(headers);
+    if (!head.ok) return head.answer;
     const unpacked = unpackWriteRequest(body, this.#bodyBytesMax);
     if (!unpacked.ok) return textAnswer(unpacked.status, `${unpacked.message}\n`);
-    const document = new SeriesDocument(unpacked.bytes);
-    await this.#options.read(document);
-    const { problem, histograms } = document;
-    if (histograms > 0)
-      this.#options.warn(`POST ${path}: ${String(histograms)} native histograms are not aggregated; send classic ones`, "native histograms");
-    if (problem === undefined) return NO_CONTENT;
-    this.#options.warn(`POST ${path}: ${problem}`, "invalid remote write");
-    return textAnswer(400, `${problem}\n`);
+    const document = new SeriesDocument(unpacked.bytes, head.version);
+    if (!document.done) await this.#options.read(document);
+    const { warn } = this.#options;
+    if (document.histograms > 0)
+      warn(`POST ${path}: ${String(document.histograms)} native histograms are not aggregated; send classic ones`, "native histograms");
+    for (const [rule, note] of document.notes) {
+      if (this.#noted.has(rule) || this.#noted.size === NOTES_MAX) continue;
+      this.#noted.add(rule);
+      warn(note, "metric types");
+    }
+    const problem = seriesProblemOf(document);
+    if (problem !== undefined) warn(`POST ${path}: ${problem}`, "invalid remote write");
+    return writeAnswer(document, head.version, headers);
   }
 }
 

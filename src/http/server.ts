@@ -5,7 +5,10 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { systemErrorCode } from "../base/systemError.js";
+import type { AnswerCounts } from "./answerCounts.js";
+import { answerBroken, brokenRequestOf } from "./brokenRequest.js";
 import { BodyBudget, readBody } from "./requestBody.js";
 
 /** A request before its body. */
@@ -82,12 +85,16 @@ export interface ServerOptions {
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** Whether routes ask for a token: without, a listener that others can reach is warned about. */
   readonly guarded?: boolean;
+  /** Told of every answer. */
+  readonly counts?: AnswerCounts;
 }
 
 interface Serving {
   readonly options: ServerOptions;
   readonly limits: ServerLimits;
   readonly budget: BodyBudget;
+  /** Connections on which an answer has begun. */
+  readonly answering: WeakSet<Duplex>;
 }
 
 export interface RunningServer {
@@ -113,7 +120,7 @@ export function textAnswer(status: number, body: string): HttpAnswer {
 /** Binds and serves. A port that cannot be had is a result, not an exception: stdin modes go on without it. */
 export async function startServer(options: ServerOptions): Promise<ListenResult> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const serving = { options, limits, budget: new BodyBudget(limits.bodiesBytesMax) };
+  const serving = { options, limits, budget: new BodyBudget(limits.bodiesBytesMax), answering: new WeakSet<Duplex>() };
   const listener: RequestListener = (request, response) => {
     void serve(serving, request, response);
   };
@@ -129,6 +136,9 @@ export async function startServer(options: ServerOptions): Promise<ListenResult>
       : createTlsServer({ ...timing, ...options.tls, handshakeTimeout: limits.headersMs }, listener);
   // With Expect: 100-continue the client waits; it is asked for the body only after admission.
   server.on("checkContinue", listener);
+  server.on("clientError", (error, socket) => {
+    refuseBroken(serving, error, socket);
+  });
   server.maxConnections = limits.connectionsMax;
   const close = closer(server, options.tls !== undefined);
   const failure = await bind(server, options.host, options.port);
@@ -146,6 +156,13 @@ export async function startServer(options: ServerOptions): Promise<ListenResult>
     );
   }
   return { ok: true, server: { host: options.host, port, url: `${options.tls === undefined ? "http" : "https"}://${shown}:${port}`, close } };
+}
+
+function refuseBroken({ options, limits, answering }: Serving, error: Error, socket: Duplex): void {
+  const broken = brokenRequestOf(error, Math.max(limits.headersMs, limits.requestMs) / 1000);
+  if (broken !== undefined) options.counts?.add("other", broken.status);
+  if (broken === undefined || !socket.writable || answering.has(socket)) socket.destroy();
+  else answerBroken(socket, broken);
 }
 
 function bind(server: Server, host: string, port: number): Promise<Error | undefined> {
@@ -218,7 +235,13 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
     serving.options.warn(`http: ${request.method ?? ""} ${pathOf(request)}: ${error instanceof Error ? error.message : String(error)}`);
     answer = jsonAnswer(500, { error: "internal error, see the log" });
   }
+  const { counts, routes } = serving.options;
+  const path = pathOf(request);
+  counts?.add(routes.some((route) => route.path === path) ? path : "other", answer.status);
   if (response.destroyed) return;
+  const { socket } = request;
+  serving.answering.add(socket);
+  response.once("close", () => serving.answering.delete(socket));
   const body = typeof answer.body === "string" ? Buffer.from(answer.body) : answer.body;
   // Who was not told to go on with a body may send it or not: after that nothing can be read.
   const unasked = request.headers.expect !== undefined && !request.complete;

@@ -7,6 +7,9 @@
 //     t - t0 <= m                  v - v0, or v after a reset (v < v0)
 //     t - t0 <= 2m                 expired but remembered: a baseline (from zero only when the rule says `zero`)
 //
+// A start timestamp s < t (START; remote write 2.0) tells more: s > t0 is a reset whatever the values say, and a Series without a
+// live Last counts from zero under `auto` exactly when s is later than t0 and than the time since which nothing was missed.
+//
 // The rate keeps, per Series, the increase since the last sample of its previous Window (LAST_BEFORE); it is folded into the
 // Cell when the Series goes on to the next Window, or when the Window closes (foldRates).
 import { findCell } from "./cell.js";
@@ -36,13 +39,29 @@ import {
   RULE_FIRST,
   RULE_FLAGS,
   RULE_MEMORY,
+  START,
 } from "./layout.js";
+
+/** Start timestamp of the sample at `time`; 0 when it has none, or none that says anything: some senders call the first sample the start. */
+function startBefore(time: f64): f64 {
+  const start: f64 = f64.load(START);
+  return start < time ? start : 0.0;
+}
+
+/** Whether the sample at `time` is of a counter that began after the last one of its Series. */
+function isReset(last: i32, time: f64, value: f64): i32 {
+  if (value < f64.load(last + LAST_VALUE)) return 1;
+  const start: f64 = startBefore(time);
+  return start > 0.0 && start > f64.load(last + LAST_TIME) ? 1 : 0;
+}
 
 /** Whether a Series without a live Last counts from zero at `time`. */
 function fromZero(rule: i32, ledger: i32, last: i32, time: f64): i32 {
   const first: i32 = i32.load(rule + RULE_FIRST);
   if (first == FIRST_ZERO) return 1;
   if (first != FIRST_AUTO) return 0;
+  const start: f64 = startBefore(time);
+  if (start > 0.0) return start > f64.load(last + LAST_TIME) && start >= f64.load(ledger + LEDGER_COMPLETE) ? 1 : 0;
   const memory: f64 = f64.load(rule + RULE_MEMORY);
   if (time - f64.load(last + LAST_TIME) <= 2.0 * memory) return 0;
   return time - f64.load(ledger + LEDGER_COMPLETE) >= memory ? 1 : 0;
@@ -57,7 +76,7 @@ export function addIncrease(ledger: i32, last: i32, increase: i32, time: f64, va
   const firsts: i32 = increase + COUNTER_FIRSTS;
   const before: f64 = f64.load(last + LAST_VALUE);
   if (time - f64.load(last + LAST_TIME) <= f64.load(rule + RULE_MEMORY)) {
-    if (value >= before) addDifference(increase, value, before);
+    if (isReset(last, time, value) == 0) addDifference(increase, value, before);
     else {
       addExact(increase, value);
       f64.store(ledger + LEDGER_RESETS, f64.load(ledger + LEDGER_RESETS) + 1.0);
@@ -79,7 +98,7 @@ export function trackRate(rule: i32, last: i32, window: f64, time: f64, value: f
   }
   if (time - seen <= f64.load(rule + RULE_MEMORY)) {
     const before: f64 = f64.load(last + LAST_VALUE);
-    if (value >= before) addDifference(last + LAST_INCREASE, value, before);
+    if (isReset(last, time, value) == 0) addDifference(last + LAST_INCREASE, value, before);
     else addExact(last + LAST_INCREASE, value);
   } else {
     // A first sample is only something to subtract from.

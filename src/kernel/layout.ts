@@ -16,6 +16,8 @@
 export const VALUE: i32 = 16;
 /** f64: scratch for bit access. */
 export const BITS: i32 = 24;
+/** f64 ms: since when the counter whose sample is being applied counts; 0: unknown, as for every line. */
+export const START: i32 = 32;
 /** f64 x 23: 10^0 .. 10^22, all exact. */
 export const POWERS: i32 = 64;
 /** f64 x 64: 0.5 * 2^(k/64), Prometheus' schema 6. */
@@ -103,6 +105,7 @@ export const IGNORED_NAME: i32 = 2;
 export const IGNORED_MEMORY: i32 = 3;
 export const IGNORED_STALE: i32 = 4;
 export const IGNORED_NAN: i32 = 5;
+export const IGNORED_HISTOGRAM: i32 = 6;
 
 // ---- Table: open addressing, slots of { hash i32, -> record }, at most 5/8 full ---------------------------------------
 export const TABLE_SLOTS: i32 = 0;

@@ -3,6 +3,7 @@
 //
 // The names are fixed (docs/operating.md lists them with their cures); adding one is a feature, renaming one breaks users.
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { AnswerCount } from "../http/answerCounts.js";
 import type { SinkStats } from "../sink/sink.js";
 
 export type ByReason = Readonly<Record<string, number>>;
@@ -40,6 +41,8 @@ export interface SelfStats {
   readonly flushLagSeconds: number | undefined;
   readonly rules: readonly RuleStats[];
   readonly sinks: readonly { readonly name: string; readonly stats: SinkStats }[];
+  /** Of the HTTP server. */
+  readonly answers: Iterable<AnswerCount>;
 }
 
 export interface MetricsPage {
@@ -154,6 +157,13 @@ const DEFINITIONS: readonly Definition[] = [
     type: "counter",
     labels: ["reason"],
     samples: byReason((s) => s.linesInvalid),
+  },
+  {
+    name: "limpet_http_requests_total",
+    help: "Requests by path and status of the answer.",
+    type: "counter",
+    labels: ["path", "status"],
+    samples: (s) => [...s.answers].map(({ path, status, count }) => [{ path, status: String(status) }, count] as const),
   },
   {
     name: "limpet_rule_pairs_matched_total",

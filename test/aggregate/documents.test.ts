@@ -6,7 +6,7 @@ import { readRules } from "#limpet/aggregate/ruleFile.js";
 import { SeriesDocument } from "#limpet/aggregate/seriesDocument.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { rowsOf } from "#limpet/metric/rowBlock.js";
-import { encodeRequest, type SentSeries } from "../http/writeRequest.js";
+import { encodeRequest, encodeRequest2, type SentSeries } from "../http/writeRequest.js";
 
 const NOW_MS = 1_763_870_000_000;
 const outputs = await loadOutputs();
@@ -147,7 +147,7 @@ describe("remote write", () => {
   });
 
   function readRequest(engine: Engine, ...sent: SentSeries[]): SeriesDocument {
-    const document = new SeriesDocument(encodeRequest(sent));
+    const document = new SeriesDocument(encodeRequest(sent), "1.0");
     readAll(engine, document);
     return document;
   }
@@ -182,18 +182,66 @@ describe("remote write", () => {
     expect(engine.ledger()).toMatchObject({ samplesReceived: 6, samplesMatched: 1, samplesIgnored: { stale: 1, nan: 2, name: 1, unmatched: 1 } });
   });
 
-  test("label twice -> the rest of the request is refused, what came before is applied", () => {
+  test.each([
+    ["1.0", encodeRequest],
+    ["2.0", encodeRequest2],
+  ] as const)("%s: series with a label twice, one with endless labels -> left out and counted, all others applied", (version, encode) => {
     const engine = openEngine(SUM);
-    const twice: SentSeries = {
-      labels: [
-        ["__name__", "cpu_x"],
-        ["host", "a"],
-        ["host", "b"],
-      ],
-      samples: [{ value: 1, timestamp: NOW_MS }],
-    };
-    const document = readRequest(engine, series({ __name__: "cpu_x", host: "a" }, 7), twice, series({ __name__: "cpu_x", host: "c" }, 9));
-    expect(document.problem).toBe("label host stands twice in cpu_x");
-    expect(finish(engine)).toEqual(["cpu_x host=a 7"]);
+    const good = series({ __name__: "cpu_x", host: "a" }, 7);
+    const twice = { ...good, labels: [...good.labels, ["host", "b"] as const] };
+    const endless = { ...good, labels: [...good.labels, ["long", "x".repeat(1_200_000)] as const] };
+    const document = new SeriesDocument(encode([good, twice, good, endless, series({ __name__: "cpu_x", host: "c" }, 9)]), version);
+    readAll(engine, document);
+    expect(document).toMatchObject({ read: 5, invalid: 2, samples: 3, problem: "series 2: label host stands twice in cpu_x" });
+    expect(finish(engine)).toEqual(["cpu_x host=a 14", "cpu_x host=c 9"]);
+    expect(engine.ledger()).toMatchObject({ samplesReceived: 3, linesInvalid: { series: 2 } });
+  });
+
+  test("one series by 1.0, then by 2.0 -> one Key", () => {
+    const engine = openEngine(SUM);
+    readAll(engine, new SeriesDocument(encodeRequest([series({ __name__: "cpu_x", host: "a" }, 1)]), "1.0"));
+    readAll(engine, new SeriesDocument(encodeRequest2([series({ __name__: "cpu_x", host: "a" }, 2)]), "2.0"));
+    expect([engine.ledger().keys, finish(engine)]).toEqual([1, ["cpu_x host=a 3"]]);
+  });
+
+  test("native histograms -> ignored by reason, the books balance; exemplars do not count", () => {
+    const engine = openEngine(SUM);
+    const document = new SeriesDocument(encodeRequest2([{ ...series({ __name__: "cpu_x" }), histograms: 3, exemplars: 2 }]), "2.0");
+    readAll(engine, document);
+    expect(document).toMatchObject({ samples: 0, histograms: 3 });
+    expect(engine.ledger()).toMatchObject({ samplesReceived: 3, samplesIgnored: { histogram: 3 } });
+  });
+
+  test("request of very many samples -> read in pieces, so that the clock and other input come in between", () => {
+    const engine = openEngine(SUM);
+    const samples = Array.from({ length: 3000 }, (_, i) => ({ value: 1, timestamp: NOW_MS + i }));
+    const request = encodeRequest(Array.from({ length: 10 }, () => ({ labels: [["__name__", "cpu_x"]] as const, samples })));
+    expect(readAll(engine, new SeriesDocument(request, "1.0"))).toBeGreaterThan(4);
+    expect(finish(engine)).toEqual(["cpu_x  30000"]);
+  });
+
+  test.each([
+    [
+      2,
+      "total",
+      "rule r counts the increases of m, which its sender calls a gauge: every fall will look like a reset; use avg, min, max or last for it",
+    ],
+    [
+      1,
+      "sum_samples",
+      "rule r makes sum_samples of m, which its sender calls a counter: running totals are added up; use total, increase or rate_sum for it",
+    ],
+    [1, "total", undefined],
+    [2, "sum_samples", undefined],
+    [0, "total", undefined],
+  ])("2.0 metadata of type %i under %s -> a note where they contradict each other, once per series", (type, output, note) => {
+    const engine = openEngine(`- {name: r, match: m, interval: 10s, by: [a], outputs: [${output}]}\n`);
+    const request = (): SeriesDocument => new SeriesDocument(encodeRequest2([{ ...series({ __name__: "m" }, 1), type }]), "2.0");
+    const first = request();
+    readAll(engine, first);
+    expect([...first.notes.values()]).toEqual(note === undefined ? [] : [note]);
+    const second = request();
+    readAll(engine, second);
+    expect(second.notes.size).toBe(0);
   });
 });

@@ -17,7 +17,7 @@ import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { Tokens } from "#limpet/http/auth.js";
 import { createIngest, type Ingest, type IngestOptions } from "#limpet/http/ingest.js";
 import { type RunningServer, type ServerOptions, startServer } from "#limpet/http/server.js";
-import { encodeRequest } from "./writeRequest.js";
+import { encodeRequest, encodeRequest2, type SentSeries } from "./writeRequest.js";
 
 const NOW_MS = 1_763_870_000_000;
 const LINE = "cpu,host=a idle=1\n";
@@ -87,6 +87,13 @@ async function send(path: string, body: string | Uint8Array = "", headers: Outgo
 const received = (): number => running?.engine.ledger().samplesReceived ?? -1;
 const GZIP = { "content-encoding": "gzip" };
 const WRITE = { "content-encoding": "snappy", "content-type": "application/x-protobuf", "x-prometheus-remote-write-version": "0.1.0" };
+const WRITE2 = {
+  ...WRITE,
+  "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+  "x-prometheus-remote-write-version": "2.0.0",
+};
+const CPU: SentSeries = { labels: [["__name__", "cpu_x"]], samples: [{ value: 1, timestamp: NOW_MS }] };
+const TWICE: SentSeries = { ...CPU, labels: [...CPU.labels, ["a", "1"], ["a", "2"]] };
 const seriesBody = (...values: number[]): Uint8Array =>
   compressSnappy(encodeRequest([{ labels: [["__name__", "cpu_x"]], samples: values.map((value, i) => ({ value, timestamp: NOW_MS + i })) }]));
 
@@ -149,6 +156,56 @@ describe("doors: data", () => {
     await start();
     expect(await send("/api/v1/write", seriesBody(1, 2), WRITE)).toMatchObject({ status: 204, body: "" });
     expect(received()).toBe(2);
+  });
+
+  const written = ({ headers }: Answer): unknown[] =>
+    ["samples", "histograms", "exemplars"].map((what) => headers[`x-prometheus-remote-write-${what}-written`]);
+
+  test("remote write 2.0 -> 204 with what was written, applied; unmatched samples are taken too", async () => {
+    await start();
+    const other: SentSeries = { labels: [["__name__", "mem"]], samples: CPU.samples, histograms: 1, exemplars: 1 };
+    const answer = await send("/api/v1/write", compressSnappy(encodeRequest2([CPU, other])), WRITE2);
+    expect([answer.status, written(answer)]).toEqual([204, ["2", "0", "0"]]);
+    expect(running?.engine.ledger()).toMatchObject({ samplesReceived: 3, samplesMatched: 1, samplesIgnored: { unmatched: 1, histogram: 1 } });
+    expect(running?.warnings).toEqual(["POST /api/v1/write: 1 native histograms are not aggregated; send classic ones"]);
+  });
+
+  test.each([
+    ["1.0", WRITE, encodeRequest, [undefined, undefined, undefined]],
+    ["2.0", WRITE2, encodeRequest2, ["2", "0", "0"]],
+  ] as const)(
+    "remote write %s with a series that cannot be -> the others applied, 400 with counts, counted and logged",
+    async (_version, headers, encode, counts) => {
+      const { engine, warnings } = await start();
+      const answer = await send("/api/v1/write", compressSnappy(encode([CPU, TWICE, CPU])), headers);
+      const problem = "1 of 3 series cannot be taken; series 2: label a stands twice in cpu_x";
+      expect(answer).toMatchObject({ status: 400, body: `${problem}\n`, headers: { "limpet-series-invalid": "1" } });
+      expect(written(answer)).toEqual(counts);
+      expect(engine.ledger()).toMatchObject({ samplesReceived: 2, linesInvalid: { series: 1 } });
+      expect(warnings).toEqual([`POST /api/v1/write: ${problem}`]);
+    },
+  );
+
+  test("the same from Telegraf's outputs.http, which repeats every refusal -> 204 with the count; what is no message -> 400 all the same", async () => {
+    await start();
+    const telegraf = { ...WRITE, "user-agent": "Telegraf/1.38.0 Go/1.25.1" };
+    const answer = await send("/api/v1/write", compressSnappy(encodeRequest([CPU, TWICE])), telegraf);
+    expect(answer).toMatchObject({ status: 204, body: "", headers: { "limpet-series-invalid": "1" } });
+    expect((await send("/api/v1/write", compressSnappy(Buffer.from("hello")), telegraf)).status).toBe(400);
+    expect(received()).toBe(1);
+  });
+
+  test("2.0 message that is cut off -> 400, zeroes written, nothing applied", async () => {
+    await start();
+    const answer = await send("/api/v1/write", compressSnappy(encodeRequest2([CPU, CPU]).subarray(0, -1)), WRITE2);
+    expect([answer.status, written(answer), received()]).toEqual([400, ["0", "0", "0"], 0]);
+  });
+
+  test("a metric whose type a rule contradicts -> said once", async () => {
+    await start();
+    for (const host of ["a", "b"])
+      await send("/api/v1/write", compressSnappy(encodeRequest2([{ ...CPU, labels: [...CPU.labels, ["host", host]], type: 1 }])), WRITE2);
+    expect(running?.warnings).toEqual([expect.stringContaining("makes sum_samples of cpu_x, which its sender calls a counter")]);
   });
 
   test("200 posts over 50 connections with a stream beside them -> every sample once, the books balance", async () => {
@@ -237,13 +294,31 @@ const WRONG: readonly (readonly [
     "holds 100001 bytes, more than the limit of 100000\n",
   ],
   [
-    "remote write 2.0",
+    "remote write 3.0",
     "POST",
     "/api/v1/write",
-    { ...WRITE, "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request" },
+    { ...WRITE, "content-type": "application/x-protobuf; proto=io.prometheus.write.v3.Request" },
     seriesBody(1),
     415,
-    "io.prometheus.write.v2.request is not taken; send remote write 1.0 (prometheus.WriteRequest)\n",
+    "message io.prometheus.write.v3.request is not taken; send io.prometheus.write.v2.Request or prometheus.WriteRequest\n",
+  ],
+  [
+    "remote write 1.0 that says it is 2.0",
+    "POST",
+    "/api/v1/write",
+    WRITE2,
+    seriesBody(1),
+    400,
+    "not a io.prometheus.write.v2.Request: it holds series of remote write 1.0; the content-type must say which it is\n",
+  ],
+  [
+    "remote write 2.0 that says it is 1.0",
+    "POST",
+    "/api/v1/write",
+    WRITE,
+    compressSnappy(encodeRequest2([CPU])),
+    400,
+    "not a WriteRequest: it holds series of remote write 2.0; the content-type must say which it is\n",
   ],
   [
     "remote write as JSON",

@@ -1,6 +1,7 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { AnswerCounts } from "#limpet/http/answerCounts.js";
 import { parseListenAddress } from "#limpet/http/listenAddress.js";
 import { probeRoutes } from "#limpet/http/probes.js";
 import { jsonAnswer, type Route, type RunningServer, type ServerLimits, startServer, textAnswer } from "#limpet/http/server.js";
@@ -243,5 +244,58 @@ describe("listen address", () => {
   test.each(["", "host", "host:", "host:65536", "::1:4581", "a b:1", "host:-1", "http://host:1"])("%p -> error with examples", (text) => {
     const result = parseListenAddress(text);
     expect(result.ok ? "" : result.message).toContain("HOST:PORT is wanted");
+  });
+});
+
+describe("http server: counts", () => {
+  test("answers -> counted by path and status; what is no route, or no HTTP, as other", async () => {
+    const counts = new AnswerCounts();
+    const result = await startServer({ host: "127.0.0.1", port: 0, routes: [ECHO], counts, warn: () => undefined });
+    if (!result.ok) throw new Error(result.message);
+    server = result.server;
+    for (const [path, method] of [
+      ["/echo", "POST"],
+      ["/echo", "POST"],
+      ["/echo", "GET"],
+      ["/secret-1", "GET"],
+      ["/secret-2", "GET"],
+    ])
+      await fetch(server.url + (path ?? ""), { method: method ?? "" });
+    const socket = await rawSocket(server);
+    socket.write("\x16\x03\x01 hello");
+    expect(await textUntilClosed(socket)).toMatch(/^HTTP\/1.1 400 Bad Request\r\n.*is TLS on at both ends or at neither\?\n$/s);
+    expect([...counts.all()]).toEqual([
+      { path: "/echo", status: 200, count: 2 },
+      { path: "/echo", status: 405, count: 1 },
+      { path: "other", status: 404, count: 2 },
+      { path: "other", status: 400, count: 1 },
+    ]);
+  });
+
+  test("no HTTP behind a request whose answer is under way -> the answer is not cut into", async () => {
+    const gate = new EventEmitter();
+    const slow: Route = {
+      method: "GET",
+      path: "/slow",
+      answer: async () => {
+        gate.emit("entered");
+        await once(gate, "go");
+        return textAnswer(200, "x".repeat(4 << 20));
+      },
+    };
+    const running = await start([slow]);
+    const socket = await rawSocket(running);
+    socket.pause();
+    const entered = once(gate, "entered");
+    socket.write("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n");
+    await entered;
+    gate.emit("go");
+    await new Promise(setImmediate);
+    socket.write("\x16\x03\x01 hello");
+    const text = textUntilClosed(socket);
+    socket.resume();
+    const answer = await text;
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK/);
+    expect(answer).not.toContain("400 Bad Request");
   });
 });

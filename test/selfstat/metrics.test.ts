@@ -33,6 +33,10 @@ const STATS: SelfStats = {
       stats: { stored: 10, conflict: 1, unknown: 2, dropped: { queue_full: 3, stop: 4 }, queueBytes: 512, queueBytesMax: 1024, queueRows: 5 },
     },
   ],
+  answers: [
+    { path: "/write", status: 204, count: 6 },
+    { path: "/write", status: 400, count: 7 },
+  ],
 };
 
 const page = createMetricsPage(() => STATS);
@@ -62,6 +66,7 @@ describe("metrics page", () => {
       flushed: value("limpet_windows_flushed_total", rule),
       series: value("limpet_series"),
       partial: value("limpet_windows_partial_total"),
+      refused: value("limpet_http_requests_total", { path: "/write", status: "400" }),
       lag: value("limpet_flush_lag_seconds"),
       stored: value("limpet_sink_rows_total", { ...sink, outcome: "stored" }),
       conflict: value("limpet_sink_rows_total", { ...sink, outcome: "conflict" }),
@@ -87,6 +92,7 @@ describe("metrics page", () => {
       flushed: 8,
       series: 17,
       partial: 1,
+      refused: 7,
       lag: 0.25,
       stored: 10,
       conflict: 1,

@@ -13,6 +13,7 @@ import { Aggregator, type Stopped } from "../../drive/aggregator.js";
 import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
 import { holdSignals } from "../../execd/signals.js";
 import { readStdin, stdinKind } from "../../execd/stdin.js";
+import { AnswerCounts } from "../../http/answerCounts.js";
 import { createIngest, type Ingest } from "../../http/ingest.js";
 import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
@@ -149,6 +150,7 @@ async function listen(
     routes: [...routes, ...ingest.routes],
     tls: listening.tls,
     guarded: listening.tokens !== undefined,
+    counts: watched.answers,
     limits: { connectionsMax: CONNECTIONS_MAX },
     warn: (message) => {
       log.warn(message);
@@ -232,7 +234,7 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   };
   const checkpoint = options.data === undefined ? undefined : checkpointFile(options.data, warn);
   const aggregator = new Aggregator({ engine, sinks, log, clock, checkpoint, onBroken: crash });
-  const watched: Watched = { aggregator, sinks };
+  const watched: Watched = { aggregator, sinks, answers: new AnswerCounts() };
   const ingest = createIngest({
     read: (document) => aggregator.read(document),
     warn,

@@ -1,0 +1,28 @@
+// Requests that never became one: no HTTP, headers too long or too slow. Node hands over the connection; it is told why, once, and
+// closed. A connection on which an answer is under way is only cut: text in the middle of it would be taken for a part of it.
+import type { Duplex } from "node:stream";
+import { systemErrorCode } from "../base/systemError.js";
+
+export interface BrokenRequest {
+  readonly status: 400 | 408 | 431;
+  readonly message: string;
+}
+
+/** What to say of node's `clientError`; undefined when the client is gone and nothing can be said. */
+export function brokenRequestOf(error: unknown, requestSeconds: number): BrokenRequest | undefined {
+  const code = systemErrorCode(error) ?? "";
+  if (code === "HPE_HEADER_OVERFLOW") return { status: 431, message: "headers over 16 KiB" };
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return { status: 408, message: `the request took too long; at most ${String(requestSeconds)} s` };
+  if (code.startsWith("HPE_")) return { status: 400, message: "this is not HTTP/1.1; is the port right, and is TLS on at both ends or at neither?" };
+  return undefined;
+}
+
+const PHRASES = { 400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large" } as const;
+
+/** Answers without a response object, which such a request has not, and closes. */
+export function answerBroken(socket: Duplex, { status, message }: BrokenRequest): void {
+  const body = `${message}\n`;
+  socket.end(
+    `HTTP/1.1 ${String(status)} ${PHRASES[status]}\r\ncontent-type: text/plain\r\ncontent-length: ${String(body.length)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
