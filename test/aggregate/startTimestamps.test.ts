@@ -4,8 +4,9 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Engine } from "#limpet/aggregate/engine.js";
 import { SeriesDocument } from "#limpet/aggregate/seriesDocument.js";
-import { restoreSnapshot, takeSnapshot, WHOLE } from "#limpet/aggregate/snapshot.js";
+import { restoreSnapshot, takeSnapshot } from "#limpet/aggregate/snapshot.js";
 import { rowsOf } from "#limpet/metric/rowBlock.js";
+import { WHOLE } from "#limpet/slice/keyRange.js";
 import { encodeRequest2, type SentSample } from "../http/writeRequest.js";
 import { disposeEngines, openEngine } from "./openEngine.js";
 
