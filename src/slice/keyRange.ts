@@ -30,6 +30,22 @@ export function overlap(a: KeyRange, b: KeyRange): KeyRange | undefined {
   return low < high ? { low, high } : undefined;
 }
 
+/** What two sorted, disjoint lists share; sorted. */
+export function shared(a: readonly KeyRange[], b: readonly KeyRange[]): KeyRange[] {
+  const result: KeyRange[] = [];
+  let i = 0;
+  let j = 0;
+  for (;;) {
+    const one = a[i];
+    const other = b[j];
+    if (one === undefined || other === undefined) return result;
+    const both = overlap(one, other);
+    if (both !== undefined) result.push(both);
+    if (one.high <= other.high) i++;
+    else j++;
+  }
+}
+
 /** Sorted, with touching ones joined. */
 export function joined(ranges: readonly KeyRange[]): KeyRange[] {
   const result: KeyRange[] = [];
