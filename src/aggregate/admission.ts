@@ -17,8 +17,6 @@ import {
   FIELD_PASS,
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
-  FLAG_DEDUP,
-  FLAG_DELTA,
   FLAG_RATE,
   GROUP_BYTES,
   GROUP_HASH,
@@ -39,15 +37,10 @@ import {
   KEY_FIELDS,
   KEY_HASH,
   KEY_LENGTH,
-  KIND_COUNTER,
-  KIND_SERIES,
-  LAST_BYTES,
-  LAST_DEDUP_BYTES,
   LAST_GROUP,
   LAST_HASH_HIGH,
   LAST_HASH_LOW,
   LAST_NEXT,
-  LAST_RATE_BYTES,
   LAST_TIME,
   LAST_WINDOW,
   LEDGER_GROUP_COUNT,
@@ -70,13 +63,21 @@ import { readValue } from "../kernel/value.js";
 import type { Point } from "../metric/lineDecoder.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
+import { lastBytesOf, remembersSeries } from "./lastShape.js";
 import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
 import { stemOf } from "./outputName.js";
+import { Refusals } from "./refusals.js";
 import { outputSeriesOf, relabelledRows, sliceBytesOf } from "./relabelled.js";
 import { RowOwners } from "./rowOwners.js";
 import type { RuleIndex } from "./ruleIndex.js";
 import { identityBytes } from "./sliceBytes.js";
 import { isPassed, passAt, type Wanted, wantedBy } from "./wanted.js";
+
+/** Labels that lost against another one after sanitising; texts that were not UTF-8. */
+export interface NameLosses {
+  readonly labelsLost: number;
+  readonly badUtf8: number;
+}
 
 /** Field name of a Key that is a whole series: no field of a line is named so. */
 const NAMED = "";
@@ -114,6 +115,10 @@ export class Admission {
   readonly #halves = new Uint32Array(2);
   /** Who writes which row; only when some rule relabels its outputs, else equal names and labels tell. */
   readonly #owners: RowOwners | undefined;
+  /** What was refused, for people. */
+  readonly refusals = new Refusals();
+  /** -> Ledger of the rule that wrote the output series of the last identity that was refused. */
+  #rival = 0;
   /** Places in #names of relabelled Groups that have gone. */
   readonly #freeNames: number[] = [];
   /** The Key admitted last and the names of its line, for its fields that come next. */
@@ -248,6 +253,11 @@ export class Admission {
     return isPassed(this.#root, wantedBy(this.#index, this.#rules, line, { field: names, series }));
   }
 
+  /** What names lost on their way, of series at their first sight; adds `before`. */
+  nameLosses(before: NameLosses): NameLosses {
+    return { labelsLost: before.labelsLost + this.#cache.labelsLost, badUtf8: before.badUtf8 + this.#cache.badUtf8 };
+  }
+
   /** Forgets addresses of Groups, and names of relabelled ones; after a sweep has freed some. */
   forgetGroups(names: readonly number[]): void {
     this.#cache.clear();
@@ -289,7 +299,7 @@ export class Admission {
     const shared = compiled.rule.outputRelabel.length > 0 ? undefined : this.#namesOf(compiled, identity.stem, metric);
     const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
     // Asked before it is known whether the Group is there: hashing takes the scratch that `bytes` below lies in.
-    const taken = rows !== undefined && this.#owners?.isTaken(rows) === true;
+    const taken = rows === undefined ? 0 : (this.#owners?.ownerOf(rows) ?? 0);
     xxh64Halves(sliceBytesOf(compiled, metric, identity.labels), this.#halves, 0);
     const sliceKey = (this.#halves[0] ?? 0) | 0;
     const hash = sliceKey ^ (this.#halves[1] ?? 0);
@@ -302,9 +312,14 @@ export class Admission {
       const ledger = i32.load(group + GROUP_LEDGER);
       if (ledger === compiled.ledger) return group;
       // With relabelled rules about, the rows themselves tell.
-      if (shared !== undefined && rows === undefined && this.#shareOutput(group, shared)) return -1 - DROPPED_IDENTITY;
+      if (shared === undefined || rows !== undefined || !this.#shareOutput(group, shared)) continue;
+      this.#rival = ledger;
+      return -1 - DROPPED_IDENTITY;
     }
-    if (taken) return -1 - DROPPED_IDENTITY;
+    if (taken !== 0) {
+      this.#rival = taken < 0 ? 0 : i32.load(taken + GROUP_LEDGER);
+      return -1 - DROPPED_IDENTITY;
+    }
     if (capped && i32.load(compiled.ledger + LEDGER_GROUP_COUNT) >= compiled.rule.maxGroups) return -1 - DROPPED_SERIES_CAP;
     const names = shared ?? this.#addNames({ ...namesOf(compiled, metric), relabelled: relabelledRows(compiled, metric, identity.labels) });
     const group = this.#newGroup(compiled, names, bytes, { hash, sliceKey });
@@ -398,6 +413,8 @@ export class Admission {
     const refuse = (answer: number): void => {
       i32.store(target + TARGET_GROUP, 0);
       i32.store(target + TARGET_LAST, compiled.ledger | (-1 - answer));
+      const rival = this.#rules.find(({ ledger }) => ledger === this.#rival);
+      this.refusals.note(compiled, admitted.input, -1 - answer, rival);
     };
     const group = this.#groupOf(compiled, admitted);
     if (group < 0) {
@@ -462,21 +479,6 @@ export class Admission {
     i32.store(compiled.ledger + LEDGER_GROUP_COUNT, i32.load(compiled.ledger + LEDGER_GROUP_COUNT) + 1);
     return group;
   }
-}
-
-/** Whether a rule keeps a Last per Series: for cumulative counters, to tell series apart, and to deduplicate. */
-export function remembersSeries({ flags }: CompiledRule): boolean {
-  return (flags & (KIND_SERIES | FLAG_DEDUP)) !== 0 || ((flags & KIND_COUNTER) !== 0 && (flags & FLAG_DELTA) === 0);
-}
-
-/** Size of a rule's Lasts. */
-export function lastBytesOf(compiled: CompiledRule): number {
-  return (compiled.flags & FLAG_DEDUP) === 0 ? lastNumbersEnd(compiled) : LAST_DEDUP_BYTES;
-}
-
-/** Where the f64s of a rule's Lasts, which begin at LAST_TIME, end. */
-export function lastNumbersEnd(compiled: CompiledRule): number {
-  return (compiled.flags & FLAG_RATE) === 0 ? LAST_BYTES : LAST_RATE_BYTES;
 }
 
 /** Address of the `=` behind the plainly spelled field name at `at`, 0 when it is not one. */

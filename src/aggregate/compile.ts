@@ -132,7 +132,7 @@ export function compileRule(
   const outputs = rule.outputs.map((call) => {
     const output = context.outputs.get(call.name);
     if (output === undefined) throw new Error(`${rule.place}: output ${call.name} is not loaded`);
-    return { output, rows: output.rows(call.args), type: rowTypes.indexOf(output.type), cleanFromMs: Number.NEGATIVE_INFINITY };
+    return { output, rows: output.rows(call.args), type: rowTypes.indexOf(rule.type ?? output.type), cleanFromMs: Number.NEGATIVE_INFINITY };
   });
   const flags = flagsOf(rule, outputs);
   let size = BASIC_AT;

@@ -23,6 +23,7 @@ import {
   ROOT_PASS,
   ROOT_PASSED,
   ROOT_PREVIOUS,
+  ROOT_RECEIVED,
   ROOT_STOP,
   RUN_DONE,
   RUN_UNUSUAL,
@@ -35,7 +36,7 @@ import { tableOpen } from "../kernel/table.js";
 import { decodeLine } from "../metric/lineDecoder.js";
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { RowWriter } from "../metric/rowWriter.js";
-import { Admission } from "./admission.js";
+import { Admission, type NameLosses } from "./admission.js";
 import { type CompiledRule, compileRule } from "./compile.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
@@ -46,6 +47,7 @@ import { Passed, type PassedAction, type PassOptions, passBits } from "./passed.
 import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
 import { readSeries, type SeriesDocument } from "./seriesDocument.js";
+import { Silence } from "./silence.js";
 import { sweep } from "./sweep.js";
 
 const SWEEP_MS = 60_000;
@@ -77,6 +79,8 @@ export type EngineEvent =
 
 export type EngineAction =
   | PassedAction
+  /** Something an operator should look at; `about` says what kind of thing. */
+  | { readonly kind: "warning"; readonly about: "refused" | "silent"; readonly message: string }
   | { readonly kind: "rows"; readonly block: RowBlock }
   | { readonly kind: "invalid"; readonly reason: "syntax" | "too_long"; readonly line: number; readonly column: number; readonly message: string };
 
@@ -91,6 +95,7 @@ export class Engine {
   readonly #labels = new Map<CompiledRule, Map<number, RowLabels>>();
   readonly #passed: Passed;
   readonly #intake: Intake;
+  readonly #silence: Silence;
   /** Bytes of an unfinished line at the start of the input area. */
   #pending = 0;
   /** Inside an over-long line: everything up to the next newline is dropped. */
@@ -102,6 +107,8 @@ export class Engine {
   #complete: boolean;
   #linesInvalid: Record<string, number> = {};
   #linesRead = 0;
+  /** Of the engines before this one. */
+  #nameLosses: NameLosses = { labelsLost: 0, badUtf8: 0 };
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -119,6 +126,7 @@ export class Engine {
     this.#passed = new Passed(root);
     this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
     this.#intake = { root, admission: this.admission, rules: this.rules, passed: this.#passed };
+    this.#silence = new Silence(this.rules, options.startMs);
     this.#sweptMs = options.startMs;
     this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;
   }
@@ -156,9 +164,14 @@ export class Engine {
     return actions;
   }
 
-  ledger(): EngineLedger & { readonly linesRead: number; readonly linesInvalid: Readonly<Record<string, number>> } {
+  ledger(): EngineLedger & NameLosses & { readonly linesRead: number; readonly linesInvalid: Readonly<Record<string, number>> } {
     const read = this.#linesRead + f64.load(this.root + ROOT_LINES);
-    return { ...readLedger(this.root, this.rules), linesRead: read, linesInvalid: { ...this.#linesInvalid } };
+    return {
+      ...readLedger(this.root, this.rules),
+      ...this.admission.nameLosses(this.#nameLosses),
+      linesRead: read,
+      linesInvalid: { ...this.#linesInvalid },
+    };
   }
 
   /** Bytes of a line that has not ended yet; a copy. */
@@ -181,6 +194,7 @@ export class Engine {
     this.#passed.adopt(previous.#passed);
     this.#linesRead = previous.#linesRead;
     this.#linesInvalid = { ...previous.#linesInvalid };
+    this.#nameLosses = previous.admission.nameLosses(previous.#nameLosses);
     this.#slowLines = previous.#slowLines;
     this.#skipping = previous.#skipping;
     const unfinished = previous.unfinishedInput();
@@ -301,6 +315,8 @@ export class Engine {
       }
       f64.store(compiled.ledger + LEDGER_CLOSED, due);
     }
+    for (const message of this.admission.refusals.take(nowMs)) actions.push({ kind: "warning", about: "refused", message });
+    for (const message of this.#silence.take(nowMs, f64.load(this.root + ROOT_RECEIVED))) actions.push({ kind: "warning", about: "silent", message });
     if (nowMs - this.#sweptMs < SWEEP_MS) return;
     this.#sweptMs = nowMs;
     i32.store(this.root + ROOT_EPOCH, i32.load(this.root + ROOT_EPOCH) + 1);

@@ -5,15 +5,18 @@
 //   pairs:    matched  = applied + duplicate + ignored{reason} + rejected + dropped{reason} + pending
 import {
   LEDGER_APPLIED,
+  LEDGER_CARRIED,
   LEDGER_DROPPED,
   LEDGER_DUPLICATE,
   LEDGER_GROUP_COUNT,
   LEDGER_MATCHED,
   LEDGER_NEGATIVE,
   LEDGER_PENDING,
+  LEDGER_RESETS,
   LEDGER_SERIES_COUNT,
   LEDGER_SUPERSEDED,
   ROOT_IGNORED,
+  ROOT_INEXACT,
   ROOT_KEYS,
   ROOT_MATCHED,
   ROOT_PASSED,
@@ -36,6 +39,9 @@ export interface RuleLedger {
   readonly pairsDropped: Readonly<Record<string, number>>;
   /** Held until their Window closes. */
   readonly pairsPending: number;
+  /** Of the applied: late ones that went into a running total. */
+  readonly pairsCarried: number;
+  readonly counterResets: number;
   readonly groups: number;
   readonly series: number;
   readonly windowsFlushed: number;
@@ -46,6 +52,8 @@ export interface EngineLedger {
   readonly samplesReceived: number;
   readonly samplesMatched: number;
   readonly samplesIgnored: Readonly<Record<string, number>>;
+  /** Integers beyond 2^53 that became the nearest double. */
+  readonly samplesInexact: number;
   /** Handed on as they came, whether matched (`matched: keep`) or ignored. */
   readonly samplesPassed: number;
   /** Distinct `measurement,tags` keys in the cache. */
@@ -76,6 +84,8 @@ export function readRuleLedger(compiled: CompiledRule): RuleLedger {
     pairsIgnored: { ...(superseded > 0 ? { superseded } : {}), ...(negative > 0 ? { negative } : {}) },
     pairsDropped: reasonsAt(ledger + LEDGER_DROPPED, dropReasons),
     pairsPending: f64.load(ledger + LEDGER_PENDING),
+    pairsCarried: f64.load(ledger + LEDGER_CARRIED),
+    counterResets: f64.load(ledger + LEDGER_RESETS),
     groups: i32.load(ledger + LEDGER_GROUP_COUNT),
     series: i32.load(ledger + LEDGER_SERIES_COUNT),
     windowsFlushed: compiled.windowsFlushed,
@@ -88,6 +98,7 @@ export function readLedger(root: number, rules: readonly CompiledRule[]): Engine
     samplesReceived: f64.load(root + ROOT_RECEIVED),
     samplesMatched: f64.load(root + ROOT_MATCHED),
     samplesIgnored: reasonsAt(root + ROOT_IGNORED, ignoreReasons),
+    samplesInexact: f64.load(root + ROOT_INEXACT),
     samplesPassed: f64.load(root + ROOT_PASSED),
     keys: i32.load(root + ROOT_KEYS + TABLE_COUNT),
     series: i32.load(root + ROOT_SERIES),

@@ -66,8 +66,8 @@ export class NameCache {
   readonly #labels = new Map<string, string>();
   #entries = 0;
   readonly #halves = new Uint32Array(2);
-  /** Labels that lost against another one after sanitising, and texts that were not UTF-8. */
-  labelCollisions = 0;
+  /** Labels that lost against another one after sanitising, and texts that were not UTF-8; of lines at their first sight. */
+  labelsLost = 0;
   badUtf8 = 0;
 
   constructor(naming: Naming, rules: number) {
@@ -84,7 +84,7 @@ export class NameCache {
   line(point: Point): LineNames {
     const measurement = decodeUtf8(point.measurement);
     const { labels, collisions, badUtf8 } = labelsOf(point.tags, this.#naming);
-    this.labelCollisions += collisions;
+    this.labelsLost += collisions;
     this.badUtf8 += badUtf8 + Number(measurement.bad);
     const raw = {
       measurement: measurement.text,

@@ -15,10 +15,15 @@ function hashesOf(rows: Rows): bigint[] {
 export class RowOwners {
   readonly #groups = new Map<bigint, number>();
 
-  /** Whether one of the rows is another Group's already, or two of them are one. */
-  isTaken(rows: Rows): boolean {
+  /** The Group that one of the rows belongs to already, -1 when two of them are one, else 0. */
+  ownerOf(rows: Rows): number {
     const hashes = hashesOf(rows);
-    return new Set(hashes).size < hashes.length || hashes.some((hash) => this.#groups.has(hash));
+    if (new Set(hashes).size < hashes.length) return -1;
+    for (const hash of hashes) {
+      const group = this.#groups.get(hash);
+      if (group !== undefined) return group;
+    }
+    return 0;
   }
 
   take(rows: Rows, group: number): void {

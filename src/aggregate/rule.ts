@@ -51,5 +51,7 @@ export interface Rule {
   readonly temporality: "cumulative" | "delta";
   /** Whether the raw samples it matched pass on, too. */
   readonly matched: "drop" | "keep";
+  /** What receivers are told the outputs are; undefined: by output. */
+  readonly type: "counter" | "gauge" | "histogram" | undefined;
   readonly state: "active" | "shadow" | "off";
 }

@@ -23,6 +23,7 @@ function settingsOf(rule: Rule): readonly (readonly [key: string, text: string])
     ["max_series", String(rule.maxSeries)],
     ["max_groups", String(rule.maxGroups)],
     ["matched", rule.matched],
+    ["type", rule.type ?? "by output"],
     ["state", rule.state],
   ];
 }

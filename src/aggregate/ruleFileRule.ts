@@ -106,10 +106,6 @@ function checkOtherKeys(fields: Fields): void {
     const read = kind === "boolean" ? readBoolean(fields, key) : readCount(fields, key, 0);
     if (read !== undefined) fields.problems.info({ file: fields.file, at: field.keyAt, path: field.path, message: why });
   }
-  const type = fields.byKey.get("type");
-  if (readWord(fields, "type", ["counter", "gauge", "histogram"]) !== undefined && type !== undefined) {
-    fields.problems.info({ file: fields.file, at: type.keyAt, path: type.path, message: "accepted, without effect: this version sends no metadata" });
-  }
   for (const [key, words] of Object.entries({ sketch: ["exponential", "tdigest"] })) {
     const field = fields.byKey.get(key);
     const word = readWord(fields, key, words);
@@ -197,6 +193,7 @@ export function readRule(fields: Fields, context: RuleContext): PlacedRule | und
     maxGroups: readCount(fields, "max_groups", 1) ?? defaults.maxGroups,
     temporality,
     matched: readWord(fields, "matched", ["drop", "keep"]) ?? "drop",
+    type: readWord(fields, "type", ["counter", "gauge", "histogram"]),
     state: readWord(fields, "state", ["active", "shadow", "off"]) ?? "active",
   } as const;
   const relabelling = {

@@ -45,9 +45,10 @@ import {
 import { heap8 } from "../kernel/memory.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { KeyRange } from "../slice/keyRange.js";
-import { type Admission, type GroupIdentity, lastNumbersEnd, remembersSeries } from "./admission.js";
+import type { Admission, GroupIdentity } from "./admission.js";
 import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
+import { lastNumbersEnd, remembersSeries } from "./lastShape.js";
 import { SnapshotError } from "./snapshotError.js";
 
 /** 2: heads of outbox rows hold a type, blocks a mark. */

@@ -54,8 +54,8 @@ import {
   TARGET_LAST,
 } from "../kernel/layout.js";
 import { tableAdd, tableAt, tableClear } from "../kernel/table.js";
-import { lastBytesOf } from "./admission.js";
 import type { CompiledRule } from "./compile.js";
+import { lastBytesOf } from "./lastShape.js";
 
 interface Dead {
   readonly keys: number[];

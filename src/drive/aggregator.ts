@@ -241,6 +241,7 @@ export class Aggregator implements InputTarget {
     if (action.kind === "rows") this.#offer(action.block);
     else if (action.kind === "lines") this.#options.lines?.write(action.bytes);
     else if (action.kind === "passed") this.#offer(action.block, this.#options.sinks, false);
+    else if (action.kind === "warning") this.#options.log.warn(action.message, action.about);
     else this.#options.log.warn(`line ${String(action.line)}, column ${String(action.column)}: ${action.message}`, `invalid line ${action.reason}`);
   }
 

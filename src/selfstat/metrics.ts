@@ -18,6 +18,9 @@ export interface RuleStats {
   readonly pairsRejected: number;
   readonly pairsPending: number;
   readonly pairsDropped: ByReason;
+  /** Of the applied. */
+  readonly pairsCarried: number;
+  readonly counterResets: number;
   /** Living Groups now. */
   readonly groups: number;
   /** Windows. */
@@ -30,6 +33,10 @@ export interface SelfStats {
   readonly samplesReceived: number;
   readonly samplesMatched: number;
   readonly samplesIgnored: ByReason;
+  readonly samplesInexact: number;
+  /** Labels, and texts, of series at their first sight. */
+  readonly labelsLost: number;
+  readonly badUtf8: number;
   /** Handed on as they came, be they matched or ignored. */
   readonly samplesPassed: number;
   /** Lines. */
@@ -152,6 +159,27 @@ const DEFINITIONS: readonly Definition[] = [
     samples: one((s) => s.samplesPassed),
   },
   {
+    name: "limpet_samples_inexact_total",
+    help: "Integers beyond 2^53 that were rounded to the nearest double.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.samplesInexact),
+  },
+  {
+    name: "limpet_labels_lost_total",
+    help: "Labels that became equal to another one of their series when they were made valid, at each series' first sight.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.labelsLost),
+  },
+  {
+    name: "limpet_texts_recoded_total",
+    help: "Names and tag values that are not UTF-8 and got U+FFFD, at each series' first sight.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.badUtf8),
+  },
+  {
     name: "limpet_lines_invalid_total",
     help: "Lines that are not line protocol, by reason.",
     type: "counter",
@@ -213,6 +241,20 @@ const DEFINITIONS: readonly Definition[] = [
     type: "counter",
     labels: ["rule", "reason"],
     samples: perRuleAndReason((r) => r.pairsDropped),
+  },
+  {
+    name: "limpet_rule_pairs_carried_total",
+    help: "Late samples that went into a running total; they count as applied.",
+    type: "counter",
+    labels: ["rule"],
+    samples: perRule((r) => r.pairsCarried),
+  },
+  {
+    name: "limpet_rule_resets_total",
+    help: "Counter samples below the one before.",
+    type: "counter",
+    labels: ["rule"],
+    samples: perRule((r) => r.counterResets),
   },
   { name: "limpet_series", help: "Input series known now.", type: "gauge", labels: [], samples: one((s) => s.series) },
   { name: "limpet_groups", help: "Output groups alive now.", type: "gauge", labels: ["rule"], samples: perRule((r) => r.groups) },

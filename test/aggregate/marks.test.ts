@@ -52,6 +52,15 @@ describe("marks", () => {
     expect(marked(tickTo(engine, 136_000))).toEqual([]);
   });
 
+  test("type: set by the rule -> on its rows and marks; what is cumulative stays so", () => {
+    const engine = openEngine("- { interval: 10s, grace: 5s, by: [s], outputs: [total, max], type: histogram }", { startMs: 100_000, marks: BOTH });
+    feedLines(engine, 111_000, "c,s=x n=5 111000");
+    expect(blocks(tickTo(engine, 126_000))).toEqual([
+      ["zero", 'c_n:10s_by_s_total{"s":"x"} 0 110001 from 110000 histogram'],
+      ["samples", 'c_n:10s_by_s_max{"s":"x"} 5 120000 from 0 histogram', 'c_n:10s_by_s_total{"s":"x"} 0 120000 from 110000 histogram'],
+    ]);
+  });
+
   test("marks: a group's first window began before the process -> its zero is no older than the process; after its end -> none", () => {
     const engine = openEngine(RULE, { startMs: 113_000, marks: BOTH });
     feedLines(engine, 113_000, "c,s=x n=5 112000", "c,s=y n=5 105000");

@@ -64,6 +64,7 @@ describe("rule file: good files", () => {
       maxGroups: 1_000_000,
       temporality: "cumulative",
       matched: "drop",
+      type: undefined,
       state: "active",
     });
   });
@@ -126,6 +127,7 @@ describe("rule file: good files", () => {
       maxGroups: 20,
       temporality: "delta",
       matched: "keep",
+      type: "gauge",
       state: "shadow",
     });
   });

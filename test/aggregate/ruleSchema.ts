@@ -52,7 +52,7 @@ function ruleShape(outputs: readonly string[]): Record<string, z.ZodType> {
     max_series: count.describe("Cap; default 1000000"),
     max_groups: count.describe("Cap; default 1000000"),
     labels: z.record(z.string(), z.string().min(1)).describe("Constant labels added to the outputs"),
-    type: z.enum(["counter", "gauge", "histogram"]).describe("Accepted, without effect"),
+    type: z.enum(["counter", "gauge", "histogram"]).describe("What receivers are told the outputs are; default by output"),
     temporality: z.enum(["cumulative", "delta"]).describe("How counters come in; default cumulative"),
     sketch: z.enum(["exponential"]).describe("How quantiles are kept"),
     matched: z.enum(["drop", "keep"]).describe("Raw samples this rule matched"),

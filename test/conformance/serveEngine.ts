@@ -27,6 +27,7 @@ export async function serveRows(rulesYaml: string, steps: readonly ServeStep[]):
   const rows: Row[] = [];
   const take = (actions: readonly EngineAction[]): void => {
     for (const action of actions) {
+      if (action.kind === "warning") continue;
       if (action.kind !== "rows") throw new Error(JSON.stringify(action));
       rows.push(...rowsOf(action.block));
     }
