@@ -24,8 +24,8 @@ export function frozenRows(groups: readonly Buffer[]): Uint8Array {
 }
 
 /** `make(size)`, once per size: a bench builds its input on its first call and keeps it. */
-export function keptBySize<T>(make: (size: number) => T): (size: number) => T {
-  const kept = new Map<number, T>();
+export function keptBySize<T, Size = number>(make: (size: Size) => T): (size: Size) => T {
+  const kept = new Map<Size, T>();
   return (size) => {
     const made = kept.get(size) ?? make(size);
     kept.set(size, made);

@@ -11,7 +11,6 @@ import {
   DROPPED_IDENTITY,
   DROPPED_MEMORY,
   DROPPED_SERIES_CAP,
-  FIELD_BYTES,
   FIELD_NAME,
   FIELD_NAME_LENGTH,
   FIELD_PASS,
@@ -33,7 +32,6 @@ import {
   KEY_BYTES,
   KEY_EPOCH,
   KEY_FIELD_COUNT,
-  KEY_FIELD_MAX,
   KEY_FIELDS,
   KEY_HASH,
   KEY_LENGTH,
@@ -48,6 +46,7 @@ import {
   LEDGER_SERIES_COUNT,
   ROOT_EPOCH,
   ROOT_GROUPS,
+  ROOT_HASH,
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_SERIES,
@@ -57,20 +56,24 @@ import {
   TARGET_LAST,
 } from "../kernel/layout.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
-import { findKey, hashBytes } from "../kernel/reader.js";
+import { findKey } from "../kernel/reader.js";
+import { roomForFields } from "../kernel/shape.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import { readValue } from "../kernel/value.js";
 import type { Point } from "../metric/lineDecoder.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
+import { decodeLatin1, FieldNameTable } from "./fieldNameTable.js";
 import { lastBytesOf, remembersSeries } from "./lastShape.js";
 import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
 import { stemOf } from "./outputName.js";
 import { Refusals } from "./refusals.js";
 import { outputSeriesOf, relabelledRows, sliceBytesOf } from "./relabelled.js";
+import { relevantTags } from "./relevantTags.js";
 import { RowOwners } from "./rowOwners.js";
 import type { RuleIndex } from "./ruleIndex.js";
-import { identityBytes } from "./sliceBytes.js";
+import { Shapes } from "./shapes.js";
+import { groupLabels, identityBytes, sliceBytesFrom } from "./sliceBytes.js";
 import { isPassed, passAt, type Wanted, wantedBy } from "./wanted.js";
 
 /** Labels that lost against another one after sanitising; texts that were not UTF-8. */
@@ -91,7 +94,7 @@ export interface GroupIdentity {
 /** Of a Group. Far above what any receiver takes, and below what a row can hold. */
 const LABELS_MAX = 4096;
 
-const NO_NAMES: LineNames = { measurement: "", labels: [], groupings: [], raw: "" };
+const NO_NAMES: LineNames = { measurement: "", labels: [], groupings: new Map(), raw: "" };
 
 /** One field on its way to its targets. */
 interface Admitted {
@@ -105,14 +108,16 @@ interface Admitted {
 export class Admission {
   readonly #root: number;
   readonly #rules: readonly CompiledRule[];
+  readonly #byLedger: ReadonlyMap<number, CompiledRule>;
   readonly #index: RuleIndex;
   readonly #cache: NameCache;
-  /** Field names by text -> address of `name=`. Never freed: field names are few. */
-  readonly #fieldNames = new Map<string, number>();
+  readonly #fieldNames: FieldNameTable;
   readonly #names: OutputNames[] = [];
   /** Per rule: stem -> index in #names. */
   readonly #namesByStem: Map<string, number>[];
   readonly #halves = new Uint32Array(2);
+  /** Only when some tags make no difference. */
+  readonly #shapes: Shapes | undefined;
   /** Who writes which row; only when some rule relabels its outputs, else equal names and labels tell. */
   readonly #owners: RowOwners | undefined;
   /** What was refused, for people. */
@@ -127,10 +132,24 @@ export class Admission {
   constructor(root: number, rules: readonly CompiledRule[], index: RuleIndex, naming: "telegraf" | "vmagent") {
     this.#root = root;
     this.#rules = rules;
+    this.#byLedger = new Map(rules.map((compiled) => [compiled.ledger, compiled]));
     this.#index = index;
-    this.#cache = new NameCache(naming, rules.length);
+    this.#cache = new NameCache(naming);
+    this.#fieldNames = new FieldNameTable(root);
     this.#namesByStem = rules.map(() => new Map<string, number>());
     this.#owners = rules.some(({ rule }) => rule.outputRelabel.length > 0) ? new RowOwners() : undefined;
+    const relevance = relevantTags(rules.map(({ rule }) => rule));
+    this.#shapes =
+      relevance === undefined
+        ? undefined
+        : new Shapes(root, {
+            relevance,
+            label: (tag) => this.#cache.label(tag),
+            newKey: (from, length) => this.#newKey(from, length),
+            remember: (target, hash) => {
+              this.#remember(target, hash);
+            },
+          });
   }
 
   /** The names of a Group (GROUP_NAMES). */
@@ -148,10 +167,15 @@ export class Admission {
       i32.store(known + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
       return known;
     }
+    return this.#newKey(from, length);
+  }
+
+  /** Makes the Key that findKey() did not find. */
+  #newKey(from: number, length: number): number {
     const key = allocate(this.#root, KEY_BYTES + length + 4);
     if (key === 0) return 0;
-    const hash = hashBytes(from, length);
-    heap8.copyWithin(key + KEY_BYTES, from, to);
+    const hash = i32.load(this.#root + ROOT_HASH);
+    heap8.copyWithin(key + KEY_BYTES, from, from + length);
     i32.store8(key + KEY_BYTES + length, 32);
     i32.store(key + KEY_HASH, hash);
     i32.store(key + KEY_LENGTH, length);
@@ -162,10 +186,11 @@ export class Admission {
   }
 
   /**
-   * Admits a key that is spelled plainly, as Telegraf does it: ASCII, no escapes, no tag twice. False: it is not, or
-   * there is no memory; then the line goes through the decoder.
+   * Admits the key at [from, to), the one findKey() did not find, of a line of the lines up to `end`, if it is spelled plainly, as
+   * Telegraf does it: ASCII, no escapes in tags, no tag twice. False: it is not, or there is no memory; then the line goes through the decoder.
    */
-  plainKey(from: number, to: number): boolean {
+  plainKey(from: number, to: number, end: number): boolean {
+    if (this.#shapes?.line(from, to - from, end) === true) return true;
     const line = this.#cache.plainLine(heapBuffer.toString("latin1", from, to));
     if (line === undefined) return false;
     this.#line = { key: this.key(from, to), names: line };
@@ -174,6 +199,7 @@ export class Admission {
 
   /** Admits the plainly spelled new fields of a line whose names start at `at`. False: the first one is not plain, or no memory. */
   plainFields(key: number, at: number, end: number): boolean {
+    if (this.#shapes?.fields(key, at, end) === true) return true;
     if (this.#line.key !== key) {
       const names = this.#cache.plainLine(heapBuffer.toString("latin1", key + KEY_BYTES, key + KEY_BYTES + i32.load(key + KEY_LENGTH)));
       if (names === undefined) return false;
@@ -187,7 +213,7 @@ export class Admission {
       // Each name is looked for among all before it: a line of very many is the decoder's, which knows that they are unique.
       if (nameEnd === 0 || count >= SCRATCH_MAX) return added;
       const name = heapBuffer.toString("latin1", q, nameEnd);
-      if (this.#find(key, name, count, count) === 0) {
+      if (this.#fieldNames.find(key, name, count, count) === 0) {
         if (!this.#addField(key, name, this.#cache.field(this.#line.names, name))) return added;
         added = true;
       }
@@ -204,7 +230,7 @@ export class Admission {
     const before = i32.load(key + KEY_FIELD_COUNT);
     for (const [i, { key: name }] of point.fields.entries()) {
       const text = decodeLatin1(name);
-      if (this.#find(key, text, Math.min(i, before), before) !== 0) continue;
+      if (this.#fieldNames.find(key, text, Math.min(i, before), before) !== 0) continue;
       names ??= this.#cache.line(point);
       this.#line = { key, names };
       this.#addField(key, text, this.#cache.decodedField(names, name));
@@ -226,19 +252,7 @@ export class Admission {
    * @param expected where it probably stands: its place in the line
    */
   field(key: number, name: Uint8Array, expected: number): number {
-    return this.#find(key, decodeLatin1(name), expected, i32.load(key + KEY_FIELD_COUNT));
-  }
-
-  /** As field(), by the name's bytes as latin1 and among the first `count` fields. */
-  #find(key: number, name: string, expected: number, count: number): number {
-    const interned = this.#fieldNames.get(name);
-    if (interned === undefined) return 0;
-    const fields = i32.load(key + KEY_FIELDS);
-    const guess = fields + expected * FIELD_BYTES;
-    if (expected < count && i32.load(guess + FIELD_NAME) === interned) return guess;
-    const end = fields + count * FIELD_BYTES;
-    for (let field = fields; field < end; field += FIELD_BYTES) if (i32.load(field + FIELD_NAME) === interned) return field;
-    return 0;
+    return this.#fieldNames.find(key, decodeLatin1(name), expected, i32.load(key + KEY_FIELD_COUNT));
   }
 
   /** Whether number `i` of a decoded point passes; also of one for which there was no memory (then `key` may be 0). */
@@ -261,6 +275,7 @@ export class Admission {
   /** Forgets addresses of Groups, and names of relabelled ones; after a sweep has freed some. */
   forgetGroups(names: readonly number[]): void {
     this.#cache.clear();
+    this.#shapes?.clear();
     // Not a spread: as arguments, the names of 200 000 Groups would overflow the stack.
     for (const name of names) this.#freeNames.push(name);
     this.#owners?.forgetDead(this.#rules);
@@ -269,10 +284,10 @@ export class Admission {
 
   /** Adds a Field to the Key of #line. `name`: its bytes as latin1. False without memory. */
   #addField(key: number, name: string, field: FieldNames): boolean {
-    const interned = this.#fieldName(name);
+    const interned = this.#fieldNames.intern(name);
     const count = i32.load(key + KEY_FIELD_COUNT);
     // Targets come last: they are counted as series, and nothing would give them back.
-    const room = interned === 0 ? 0 : this.#roomForField(key, count);
+    const room = interned === 0 ? 0 : roomForFields(this.#root, key, 1);
     if (room === 0) return false;
     const line = this.#line.names;
     const series = { name: field.name, labels: line.labels };
@@ -290,6 +305,7 @@ export class Admission {
     i32.store(room + FIELD_PASS, pass);
     i32.store(key + KEY_FIELD_COUNT, count + 1);
     if (targets.count > 0) i32.store(this.#root + ROOT_SERIES, i32.load(this.#root + ROOT_SERIES) + 1);
+    this.#shapes?.learn(key, room, field.name);
     return true;
   }
 
@@ -300,15 +316,17 @@ export class Admission {
     const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
     // Asked before it is known whether the Group is there: hashing takes the scratch that `bytes` below lies in.
     const taken = rows === undefined ? 0 : (this.#owners?.ownerOf(rows) ?? 0);
-    xxh64Halves(sliceBytesOf(compiled, metric, identity.labels), this.#halves, 0);
+    const labels = groupLabels(identity.labels);
+    const names = shared === undefined ? undefined : this.#names[shared];
+    xxh64Halves(names === undefined ? sliceBytesOf(compiled, metric, identity.labels) : sliceBytesFrom(names.sliceStem, labels), this.#halves, 0);
     const sliceKey = (this.#halves[0] ?? 0) | 0;
     const hash = sliceKey ^ (this.#halves[1] ?? 0);
-    const bytes = identityBytes(identity.labels, identity.stem);
+    const bytes = identityBytes(labels, names === undefined ? Buffer.from(identity.stem) : names.stemBytes);
     const table = this.#root + ROOT_GROUPS;
     for (let slot = tableProbe(table, hash, -1); slot >= 0; slot = tableProbe(table, hash, slot)) {
       const group = tableAt(table, slot);
       const at = i32.load(group + GROUP_IDENTITY);
-      if (!bytes.equals(heap8.subarray(at, at + i32.load(group + GROUP_IDENTITY_BYTES)))) continue;
+      if (i32.load(group + GROUP_IDENTITY_BYTES) !== bytes.length || bytes.compare(heap8, at, at + bytes.length) !== 0) continue;
       const ledger = i32.load(group + GROUP_LEDGER);
       if (ledger === compiled.ledger) return group;
       // With relabelled rules about, the rows themselves tell.
@@ -321,10 +339,10 @@ export class Admission {
       return -1 - DROPPED_IDENTITY;
     }
     if (capped && i32.load(compiled.ledger + LEDGER_GROUP_COUNT) >= compiled.rule.maxGroups) return -1 - DROPPED_SERIES_CAP;
-    const names = shared ?? this.#addNames({ ...namesOf(compiled, metric), relabelled: relabelledRows(compiled, metric, identity.labels) });
-    const group = this.#newGroup(compiled, names, bytes, { hash, sliceKey });
+    const own = shared ?? this.#addNames({ ...namesOf(compiled, metric), relabelled: relabelledRows(compiled, metric, identity.labels) });
+    const group = this.#newGroup(compiled, own, bytes, { hash, sliceKey });
     if (group > 0 && rows !== undefined) this.#owners?.take(rows, group);
-    if (group < 0 && shared === undefined) this.#freeNames.push(names);
+    if (group < 0 && shared === undefined) this.#freeNames.push(own);
     return group;
   }
 
@@ -357,35 +375,6 @@ export class Admission {
     return last;
   }
 
-  /** Address of the interned `name=` (4-aligned; its length stands 8 bytes before it). `name`: its bytes as latin1. */
-  #fieldName(name: string): number {
-    const known = this.#fieldNames.get(name);
-    if (known !== undefined) return known;
-    const escaped = Buffer.from(`${name.replace(/[, =]/g, "\\$&")}=`, "latin1");
-    const at = allocate(this.#root, 8 + escaped.length + 4);
-    if (at === 0) return 0;
-    i32.store(at, escaped.length);
-    escaped.copy(heapBuffer, at + 8);
-    this.#fieldNames.set(name, at + 8);
-    return at + 8;
-  }
-
-  #roomForField(key: number, count: number): number {
-    const fields = i32.load(key + KEY_FIELDS);
-    const max = i32.load(key + KEY_FIELD_MAX);
-    if (count < max) return fields + count * FIELD_BYTES;
-    const grown = max === 0 ? 1 : max * 2;
-    const at = allocate(this.#root, grown * FIELD_BYTES);
-    if (at === 0) return 0;
-    if (max > 0) {
-      heap8.copyWithin(at, fields, fields + count * FIELD_BYTES);
-      release(this.#root, fields, max * FIELD_BYTES);
-    }
-    i32.store(key + KEY_FIELDS, at);
-    i32.store(key + KEY_FIELD_MAX, grown);
-    return at + count * FIELD_BYTES;
-  }
-
   #targets(named: Omit<Admitted, "input">, wanted: Wanted): { readonly at: number; readonly count: number } | undefined {
     if (named.field.name === "") return { at: IGNORED_NAME, count: 0 };
     if (wanted.length === 0) return { at: IGNORED_UNMATCHED, count: 0 };
@@ -401,18 +390,30 @@ export class Admission {
 
   #groupOf(compiled: CompiledRule, { line, field, series, input }: Admitted): number {
     const grouping = input === series ? this.#cache.grouping(line, compiled) : groupingOf(compiled, input.name, input.labels);
+    const stem = input === series ? this.#cache.stem(field, compiled) : stemOf(compiled.rule, input.name);
+    // Most series of a known Group are copies of a Shape; what is left here are new Groups.
+    if (this.#shapes !== undefined && compiled.rule.outputRelabel.length === 0)
+      return this.group(compiled, { stem, labels: grouping.labels }, input.name, true);
     const known = this.#cache.group(field, compiled, grouping);
     if (known !== undefined) return known;
-    const stem = stemOf(compiled.rule, input.name);
     const group = this.group(compiled, { stem, labels: grouping.labels }, input.name, true);
     if (group > 0) this.#cache.addGroup(field, compiled, grouping, group);
     return group;
   }
 
+  /** The Last for a target that is a copy of another Series' one. */
+  #remember(target: number, hash: { readonly low: number; readonly high: number }): void {
+    const group = i32.load(target + TARGET_GROUP);
+    const ledger = i32.load(group + GROUP_LEDGER);
+    const compiled = this.#byLedger.get(ledger);
+    const last = compiled === undefined ? -1 - DROPPED_MEMORY : this.last(compiled, group, hash, true);
+    if (last < 0) refuseAt(target, ledger, last);
+    else i32.store(target + TARGET_LAST, last);
+  }
+
   #target(compiled: CompiledRule, admitted: Admitted, target: number): void {
     const refuse = (answer: number): void => {
-      i32.store(target + TARGET_GROUP, 0);
-      i32.store(target + TARGET_LAST, compiled.ledger | (-1 - answer));
+      refuseAt(target, compiled.ledger, answer);
       const rival = this.#rules.find(({ ledger }) => ledger === this.#rival);
       this.refusals.note(compiled, admitted.input, -1 - answer, rival);
     };
@@ -481,6 +482,11 @@ export class Admission {
   }
 }
 
+/** `answer`: of group() or last(), negative. */
+function refuseAt(target: number, ledger: number, answer: number): void {
+  i32.store(target + TARGET_GROUP, 0);
+  i32.store(target + TARGET_LAST, ledger | (-1 - answer));
+}
 /** Address of the `=` behind the plainly spelled field name at `at`, 0 when it is not one. */
 function plainNameEnd(at: number): number {
   for (let q = at; ; q++) {
@@ -488,11 +494,4 @@ function plainNameEnd(at: number): number {
     if (c === 0x3d) return q === at ? 0 : q;
     if (c <= 0x20 || c >= 0x7f || c === 0x2c || c === 0x5c) return 0;
   }
-}
-
-/** A map key for bytes: one character per byte. */
-function decodeLatin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 }

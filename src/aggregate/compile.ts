@@ -38,6 +38,7 @@ import {
   RULE_MEMORY,
   RULE_MOMENTS_AT,
   RULE_SERIES_AT,
+  RULE_SERIES_MAX,
   RULE_SKETCH_AT,
   RULE_VALUES_AT,
   RULE_WINDOW,
@@ -46,7 +47,7 @@ import {
 import { rowTypes } from "../metric/rowBlock.js";
 import type { LabelBytes } from "../metric/rowWriter.js";
 import type { Output, OutputRow, StateKind } from "./output.js";
-import { outputNameOf, stemOf } from "./outputName.js";
+import { outputNameOf, sliceStemOf, stemOf } from "./outputName.js";
 import type { Rule } from "./rule.js";
 
 /** One output of a rule, ready to flush. */
@@ -64,6 +65,9 @@ export interface OutputNames {
   readonly metric: string;
   /** What the outputs have in common; part of the Group's identity. */
   readonly stem: string;
+  /** UTF-8 of it, and of what enters the SliceKey, which ends in 0xFF. */
+  readonly stemBytes: Uint8Array;
+  readonly sliceStem: Uint8Array;
   /** Per CompiledOutput: the row's name, UTF-8. */
   readonly names: readonly Uint8Array[];
   readonly texts: readonly string[];
@@ -160,6 +164,7 @@ export function compileRule(
   i32.store(record + RULE_SERIES_AT, seriesAt);
   i32.store(record + RULE_VALUES_AT, valuesAt);
   i32.store(record + RULE_HISTOGRAM_AT, histogramAt);
+  i32.store(record + RULE_SERIES_MAX, Math.min(rule.maxSeries, 2 ** 31 - 1));
   i32.store(record + RULE_FIRST, FIRST[rule.firstSample]);
   f64.store(record + RULE_INTERVAL, rule.intervalMs);
   f64.store(record + RULE_WINDOW, Number.NEGATIVE_INFINITY);
@@ -192,5 +197,7 @@ const encoder = new TextEncoder();
 /** The names a metric gets from a rule. */
 export function namesOf(compiled: CompiledRule, metric: string): OutputNames {
   const texts = compiled.outputs.map(({ output }) => outputNameOf(compiled.rule, metric, output.name));
-  return { metric, stem: stemOf(compiled.rule, metric), texts, names: texts.map((text) => encoder.encode(text)) };
+  const stem = stemOf(compiled.rule, metric);
+  const sliceStem = new Uint8Array([...encoder.encode(sliceStemOf(compiled.rule, metric)), 0xff]);
+  return { metric, stem, stemBytes: encoder.encode(stem), sliceStem, texts, names: texts.map((text) => encoder.encode(text)) };
 }

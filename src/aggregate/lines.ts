@@ -61,7 +61,7 @@ export function clearTheWay({ root, admission, passed }: Intake, code: number, e
   const at = i32.load(root + ROOT_AT);
   if (code === RUN_NEW_KEY) {
     const line = i32.load(root + ROOT_STOP);
-    return admission.plainKey(line, line + at);
+    return admission.plainKey(line, line + at, end);
   }
   return code === RUN_NEW_FIELD && admission.plainFields(i32.load(root + ROOT_KEY), at, end);
 }

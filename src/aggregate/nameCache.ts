@@ -11,11 +11,12 @@ import type { RawLine } from "../metric/telegrafFilter.js";
 import { decodeUtf8 } from "../metric/utf8.js";
 import type { CompiledRule } from "./compile.js";
 import { outputLabelsOf } from "./grouping.js";
+import { stemOf } from "./outputName.js";
 import { seriesBytes } from "./sliceBytes.js";
 
 const ENTRIES_MAX = 100_000;
-/** Measurement and tags without anything that has to be unescaped, decoded or refused. */
-const PLAIN_KEY = /^[!-+\--[\]-~]+(?:,[!-+\--<>-[\]-~]+=[!-+\--<>-[\]-~]+)*$/;
+/** Measurement and tags without anything that has to be unescaped, decoded or refused, but spaces in the measurement. */
+const PLAIN_KEY = /^(?:[!-+\--[\]-~]|\\ )+(?:,[!-+\--<>-[\]-~]+=[!-+\--<>-[\]-~]+)*$/;
 
 export interface FieldNames {
   /** As it came in. */
@@ -24,6 +25,8 @@ export interface FieldNames {
   readonly name: string;
   /** By rule index: Grouping.text -> Group. */
   readonly groups: Map<string, number>[];
+  /** By rule index: stemOf() of the name. */
+  readonly stems: string[];
 }
 
 /** What a rule keeps of a line's labels. */
@@ -35,16 +38,17 @@ export interface Grouping {
 export interface LineNames {
   readonly measurement: string;
   readonly labels: Series["labels"];
-  readonly groupings: (Grouping | undefined)[];
+  /** By rule index. */
+  readonly groupings: Map<number, Grouping>;
   /** The line as it came in, for Telegraf's filters; a plain one as the text of its key. */
   readonly raw: RawLine | string;
 }
 
-/** A line as Telegraf's filters see it. In the text of a plain key nothing is escaped. */
+/** A line as Telegraf's filters see it. */
 export function rawLineOf({ raw }: LineNames): RawLine {
   if (typeof raw !== "string") return raw;
   const [measurement = "", ...tags] = raw.split(",");
-  return { measurement, tags: tags.map((tag) => [tag.slice(0, tag.indexOf("=")), tag.slice(tag.indexOf("=") + 1)]) };
+  return { measurement: measurementOf(measurement), tags: tags.map((tag) => [tag.slice(0, tag.indexOf("=")), tag.slice(tag.indexOf("=") + 1)]) };
 }
 
 /** `name` stands in the text when the rule has relabelled the Series: its field's other Series may have other names. */
@@ -58,7 +62,6 @@ export function groupingOf(compiled: CompiledRule, name: string, labels: Series[
 
 export class NameCache {
   readonly #naming: Naming;
-  readonly #rules: number;
   readonly #measurements = new Map<string, Map<string, FieldNames>>();
   /** Of series that come with their Prometheus name. */
   readonly #named = new Map<string, FieldNames>();
@@ -70,9 +73,8 @@ export class NameCache {
   labelsLost = 0;
   badUtf8 = 0;
 
-  constructor(naming: Naming, rules: number) {
+  constructor(naming: Naming) {
     this.#naming = naming;
-    this.#rules = rules;
   }
 
   clear(): void {
@@ -90,15 +92,15 @@ export class NameCache {
       measurement: measurement.text,
       tags: point.tags.map(({ key, value }): [string, string] => [decodeUtf8(key).text, decodeUtf8(value).text]),
     };
-    return { measurement: measurement.text, labels, groupings: new Array<Grouping | undefined>(this.#rules), raw };
+    return { measurement: measurement.text, labels, groupings: new Map<number, Grouping>(), raw };
   }
 
   /** The names of a plainly spelled line, undefined when its key is not plain (then it must be decoded). `text`: the raw key. */
   plainLine(text: string): LineNames | undefined {
     if (!PLAIN_KEY.test(text)) return undefined;
     let at = text.indexOf(",");
-    if (at < 0) return { measurement: text, labels: [], groupings: new Array<Grouping | undefined>(this.#rules), raw: text };
-    const measurement = text.slice(0, at);
+    if (at < 0) return { measurement: measurementOf(text), labels: [], groupings: new Map<number, Grouping>(), raw: text };
+    const measurement = measurementOf(text.slice(0, at));
     const labels: (readonly [string, string])[] = [];
     let sorted = true;
     let before = "";
@@ -106,7 +108,7 @@ export class NameCache {
       const equals = text.indexOf("=", at + 1);
       let end = text.indexOf(",", at + 1);
       if (end < 0) end = text.length;
-      const label = this.#label(text.slice(at + 1, equals));
+      const label = this.label(text.slice(at + 1, equals));
       if (label === "" || label === "__name__") return undefined;
       if (label <= before) sorted = false;
       before = label;
@@ -114,11 +116,11 @@ export class NameCache {
       at = end;
     }
     if (!sorted && !sortUnique(labels)) return undefined;
-    return { measurement, labels, groupings: new Array<Grouping | undefined>(this.#rules), raw: text };
+    return { measurement, labels, groupings: new Map<number, Grouping>(), raw: text };
   }
 
   /** Label name of a tag key: sanitised unless names stay raw. "" when nothing is left. */
-  #label(tag: string): string {
+  label(tag: string): string {
     if (this.#naming === "vmagent") return tag;
     const known = this.#labels.get(tag);
     if (known !== undefined) return known;
@@ -144,7 +146,7 @@ export class NameCache {
       fields = new Map();
       this.#measurements.set(line.measurement, fields);
     }
-    const names: FieldNames = { field, name: nameOf(line.measurement, field, this.#naming), groups: [] };
+    const names: FieldNames = { field, name: nameOf(line.measurement, field, this.#naming), groups: [], stems: [] };
     fields.set(field, names);
     return names;
   }
@@ -152,21 +154,29 @@ export class NameCache {
   /** For a series that is named already: labels as they are. Telegraf filters see it as Telegraf's own parser of remote write does. */
   named(series: Series): { readonly line: LineNames; readonly field: FieldNames } {
     const raw = { measurement: "prometheus_remote_write", tags: series.labels };
-    const line = { measurement: "", labels: series.labels, groupings: new Array<Grouping | undefined>(this.#rules), raw };
+    const line = { measurement: "", labels: series.labels, groupings: new Map<number, Grouping>(), raw };
     const known = this.#named.get(series.name);
     if (known !== undefined) return { line, field: known };
     this.#grow();
-    const field: FieldNames = { field: series.name, name: series.name, groups: [] };
+    const field: FieldNames = { field: series.name, name: series.name, groups: [], stems: [] };
     this.#named.set(series.name, field);
     return { line, field };
   }
 
   grouping(line: LineNames, compiled: CompiledRule): Grouping {
-    const known = line.groupings[compiled.index];
+    const known = line.groupings.get(compiled.index);
     if (known !== undefined) return known;
     const grouping = groupingOf(compiled, "", line.labels);
-    line.groupings[compiled.index] = grouping;
+    line.groupings.set(compiled.index, grouping);
     return grouping;
+  }
+
+  stem(field: FieldNames, compiled: CompiledRule): string {
+    const known = field.stems[compiled.index];
+    if (known !== undefined) return known;
+    const stem = stemOf(compiled.rule, field.name);
+    field.stems[compiled.index] = stem;
+    return stem;
   }
 
   group(field: FieldNames, compiled: CompiledRule, grouping: Grouping): number | undefined {
@@ -192,6 +202,11 @@ export class NameCache {
   #grow(): void {
     if (++this.#entries > ENTRIES_MAX) this.clear();
   }
+}
+
+/** Of its text in a plain key. */
+function measurementOf(text: string): string {
+  return text.includes("\\") ? text.replaceAll("\\ ", " ") : text;
 }
 
 /** Sorts labels by name (ASCII). False when two have the same name. */

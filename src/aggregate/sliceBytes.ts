@@ -35,8 +35,28 @@ export function sliceBytes(stem: string, labels: readonly (readonly [string, str
 
 const OUTPUT_LABELS: ReadonlySet<string> = new Set(["le", "quantile", "vmrange"]);
 
-/** A Group's identity: its labels in row form (metric/rowBlock.ts), then the stem. The bytes are valid until the next call. */
-export function identityBytes(labels: readonly (readonly [string, string])[], stem: string): Buffer {
+/** The labels of a Group, encoded once for the Groups of all metrics that have them. */
+export interface GroupLabels {
+  /** In row form (metric/rowBlock.ts): what a Group's identity begins with. */
+  readonly row: Buffer;
+  /** As they enter the SliceKey. */
+  readonly slice: Buffer;
+}
+
+/** Groups of all metrics of a line have the same labels: the last ones are remembered. They must not be changed. */
+let lastLabels: readonly (readonly [string, string])[] | undefined;
+let lastEncoded: GroupLabels = { row: Buffer.alloc(2), slice: Buffer.alloc(0) };
+
+export function groupLabels(labels: readonly (readonly [string, string])[]): GroupLabels {
+  if (labels !== lastLabels) {
+    lastEncoded = encode(labels);
+    lastLabels = labels;
+  }
+  return lastEncoded;
+}
+
+function encode(labels: readonly (readonly [string, string])[]): GroupLabels {
+  const slice = Buffer.from(sliceBytes("", labels).subarray(1));
   let at = scratch.writeUInt16LE(labels.length, 0);
   for (const [label, value] of labels) {
     reserve(label, at);
@@ -46,6 +66,23 @@ export function identityBytes(labels: readonly (readonly [string, string])[], st
     const valueBytes = scratch.write(value, at + 4);
     at = scratch.writeUInt32LE(valueBytes, at) + valueBytes;
   }
-  reserve(stem, at);
-  return scratch.subarray(0, at + scratch.write(stem, at));
+  return { row: Buffer.from(scratch.subarray(0, at)), slice };
+}
+
+/** What sliceBytes() gives for the stem and the labels. `stem` ends in 0xFF. The bytes are valid until the next call. */
+export function sliceBytesFrom(stem: Uint8Array, { slice }: GroupLabels): Uint8Array {
+  return joined(stem, slice);
+}
+
+/** A Group's identity: its labels in row form, then the stem. The bytes are valid until the next call. */
+export function identityBytes({ row }: GroupLabels, stem: Uint8Array): Buffer {
+  return joined(row, stem);
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Buffer {
+  const length = a.length + b.length;
+  if (length > scratch.length) scratch = Buffer.allocUnsafe(2 * length);
+  scratch.set(a);
+  scratch.set(b, a.length);
+  return scratch.subarray(0, length);
 }

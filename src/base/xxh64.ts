@@ -4,6 +4,9 @@ import xxhash from "xxhash-wasm";
 
 const api = await xxhash();
 const encoder = new TextEncoder();
+/** One hash as the library yields it, and the same eight bytes as two halves (little-endian, as every platform of Node is). */
+const whole = new BigUint64Array(1);
+const halves = new Uint32Array(whole.buffer);
 
 /** The 64-bit hash of the bytes. */
 export function xxh64(bytes: Uint8Array): bigint {
@@ -22,9 +25,9 @@ export function xxh64Low(bytes: Uint8Array): number {
 
 /** Writes both halves, unsigned: `[high, low]` at `into[at]`, `into[at + 1]`. One hash, no allocation kept. */
 export function xxh64Halves(bytes: Uint8Array, into: Uint32Array, at: number): void {
-  const hash = api.h64Raw(bytes);
-  into[at] = Number(hash >> 32n);
-  into[at + 1] = Number(hash & 0xffff_ffffn);
+  whole[0] = api.h64Raw(bytes);
+  into[at] = halves[1] ?? 0;
+  into[at + 1] = halves[0] ?? 0;
 }
 
 /** 16 lower-case hex digits of the hash of the text's UTF-8. */

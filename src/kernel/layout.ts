@@ -61,6 +61,15 @@ export const ROOT_PASSED: i32 = 192;
 /** Bit set of PASS_*, 0: nothing passes. And the bytes in use of the list at PASS_AT. */
 export const ROOT_PASS: i32 = 200;
 export const ROOT_PASS_USED: i32 = 204;
+/** Two Tables: Shapes, and the names of tags. */
+export const ROOT_SHAPES: i32 = 208;
+export const ROOT_TAGS: i32 = 224;
+/** Of the key that shapeOf() looked at. */
+export const ROOT_SHAPE_LENGTH: i32 = 240;
+/** Hash of the key that was not found. */
+export const ROOT_HASH: i32 = 244;
+/** Counts the keys that shapeOf() looked at. */
+export const ROOT_TAG_MARK: i32 = 248;
 /** i32 x 80: heads of the free lists. */
 export const ROOT_FREE: i32 = 256;
 
@@ -124,6 +133,17 @@ export const KEY_EPOCH: i32 = 24;
 /** The bytes, then the space. */
 export const KEY_BYTES: i32 = 32;
 
+// ---- Tag: a tag's name, and whether rules look at it -------------------------------------------------------------------
+export const TAG_LENGTH: i32 = 0;
+/** One of TAG_UNSEEN: no rule looks at it, TAG_SEEN, TAG_ODD: its label has another name. */
+export const TAG_FLAGS: i32 = 4;
+/** ROOT_TAG_MARK of the key it was last seen in. */
+export const TAG_MARK: i32 = 8;
+export const TAG_BYTES: i32 = 16;
+export const TAG_UNSEEN: i32 = 0;
+export const TAG_SEEN: i32 = 1;
+export const TAG_ODD: i32 = 2;
+
 // ---- Field -----------------------------------------------------------------------------------------------------------
 export const FIELD_NAME: i32 = 0;
 /** Bytes of the name, `=` included. */
@@ -158,6 +178,8 @@ export const RULE_MEMORY: i32 = 48;
 export const RULE_SERIES_AT: i32 = 56;
 export const RULE_VALUES_AT: i32 = 60;
 export const RULE_HISTOGRAM_AT: i32 = 64;
+/** Most series it takes (max_series). */
+export const RULE_SERIES_MAX: i32 = 68;
 /** f64 ms, with FLAG_DEDUP. */
 export const RULE_DEDUP: i32 = 72;
 export const RULE_BYTES: i32 = 80;

@@ -7,7 +7,7 @@
 // time, so most lines cost one comparison; the others are scanned, hashed and looked up. Fields are compared with the names
 // the Key expects at that position. A line is applied only when all of it was read, so a bad line changes nothing.
 //
-// Whatever is new ends run() with RUN_NEW_KEY or RUN_NEW_FIELD, and the caller admits it. Whatever is not plain - tabs, several spaces, `\\` before a delimiter, escapes in strings, integers of more than
+// Whatever is new ends run() with RUN_NEW_KEY or RUN_NEW_FIELD, and the caller admits it. Whatever is not plain - tabs, several spaces, `\\` before a delimiter, odd escapes in strings, integers of more than
 // 15 digits, other timestamps than 19 digits, errors, an open quote - ends run() with RUN_UNUSUAL before that line, and the
 // caller takes it through the complete decoder (metric/lineDecoder.ts). It leaves the fast path, never the semantics.
 //
@@ -29,6 +29,7 @@ import {
   PASS_LINES,
   ROOT_AT,
   ROOT_EPOCH,
+  ROOT_HASH,
   ROOT_KEY,
   ROOT_KEYS,
   ROOT_LINES,
@@ -105,11 +106,10 @@ function scanKey(p: i32): i32 {
   return c == 32 ? q - p : -1;
 }
 
-/** The Key whose bytes are the `length` bytes at `p`, 0 when it is not known. */
-export function findKey(root: i32, p: i32, length: i32): i32 {
-  const hash: i32 = hashBytes(p, length);
-  const slots: i32 = i32.load(root + ROOT_KEYS + TABLE_SLOTS);
-  const mask: i32 = i32.load(root + ROOT_KEYS + TABLE_MASK);
+/** The Key (or Shape) of a table whose bytes are the `length` bytes at `p`, 0 when it is not there. `hash`: of those bytes. */
+export function findRecord(table: i32, p: i32, length: i32, hash: i32): i32 {
+  const slots: i32 = i32.load(table + TABLE_SLOTS);
+  const mask: i32 = i32.load(table + TABLE_MASK);
   let slot: i32 = slots + ((hash & mask) << 3);
   let key: i32 = i32.load(slot + 4);
   while (key != 0) {
@@ -118,6 +118,14 @@ export function findKey(root: i32, p: i32, length: i32): i32 {
     key = i32.load(slot + 4);
   }
   return 0;
+}
+
+/** The Key whose bytes are the `length` bytes at `p`, 0 when it is not known; then ROOT_HASH holds their hash. */
+export function findKey(root: i32, p: i32, length: i32): i32 {
+  const hash: i32 = hashBytes(p, length);
+  const key: i32 = findRecord(root + ROOT_KEYS, p, length, hash);
+  if (key == 0) i32.store(root + ROOT_HASH, hash);
+  return key;
 }
 
 /** The Key of the line at `p`: the predicted one, or by look-up. 0: unusual; NEW: ROOT_AT holds the length of a new key. */
@@ -138,7 +146,15 @@ function keyOf(root: i32, p: i32): i32 {
   return key;
 }
 
-/** Position among the Key's fields of the name at `q` other than `expected`; -1 when it is new. */
+/** Position among the Key's fields of the name at `q`, probably `expected`; -1 when it is new. */
+export function fieldNamed(key: i32, q: i32, expected: i32): i32 {
+  if (expected < i32.load(key + KEY_FIELD_COUNT)) {
+    const field: i32 = i32.load(key + KEY_FIELDS) + expected * FIELD_BYTES;
+    if (equalBytes(q, i32.load(field + FIELD_NAME), i32.load(field + FIELD_NAME_LENGTH)) == 1) return expected;
+  }
+  return searchField(key, q);
+}
+
 function searchField(key: i32, q: i32): i32 {
   const fields: i32 = i32.load(key + KEY_FIELDS);
   const count: i32 = i32.load(key + KEY_FIELD_COUNT);
@@ -150,7 +166,7 @@ function searchField(key: i32, q: i32): i32 {
 }
 
 /** Whether the field already stands among the first `count` scratch entries. */
-function isRepeated(root: i32, field: i32, count: i32): i32 {
+export function isRepeated(root: i32, field: i32, count: i32): i32 {
   for (let i: i32 = 0; i < count; i = i + 1) if (i32.load(root + SCRATCH_AT + i * SCRATCH_BYTES) == field) return 1;
   return 0;
 }

@@ -3,12 +3,20 @@ import { VALUE } from "./layout.js";
 import { unaligned } from "./leaf.js";
 import { parseNumber } from "./number.js";
 
-/** Address behind the string whose opening quote is at `q`; 0 when it holds a backslash or a newline, or does not close before `end`. */
+/**
+ * Address behind the string whose opening quote is at `q`; 0 when it holds a newline or escapes anything but " and \\, or does
+ * not close before `end`.
+ */
 function skipString(q: i32, end: i32): i32 {
   for (let p: i32 = q + 1; p < end; p = p + 1) {
     const c: i32 = i32.load8_u(p);
     if (c == 34) return p + 1;
-    if (c == 92 || c == 10) return 0;
+    if (c == 10) return 0;
+    if (c == 92) {
+      p = p + 1;
+      const escaped: i32 = i32.load8_u(p);
+      if (escaped != 34 && escaped != 92) return 0;
+    }
   }
   return 0;
 }

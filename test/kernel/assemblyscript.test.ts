@@ -14,6 +14,7 @@ import {
   INPUT_AT,
   LEDGER_GROUPS,
   ROOT_KEYS,
+  ROOT_PREVIOUS,
   ROOT_STOP,
   RUN_DONE,
   SKETCH_SCHEMA,
@@ -23,6 +24,7 @@ import { heap8, PAGE_BYTES } from "#limpet/kernel/memory.js";
 import { returnPages, takePages } from "#limpet/kernel/pages.js";
 import { addHeld } from "#limpet/kernel/plan.js";
 import { run } from "#limpet/kernel/reader.js";
+import { copyFields, fieldsLike, NEW_TAG, shapeOf } from "#limpet/kernel/shape.js";
 import { addSketch, openSketch, releaseSketch } from "#limpet/kernel/sketch.js";
 import { tableAdd, tableProbe } from "#limpet/kernel/table.js";
 import { disposeEngines, feedLines, openEngine } from "../aggregate/openEngine.js";
@@ -34,9 +36,14 @@ const PAGES = 512;
 const RULES = `
 - { interval: 10s, grace: 5s, by: [host], outputs: [sum_samples, min, max, last, stdvar, "quantiles(0.5)"], max_groups: 60 }
 - { match: '{__name__=~"c_.*"}', interval: 10s, grace: 5s, by: [host], outputs: [total, increase], first_sample: zero }
-- { match: '{__name__=~"c_.*"}', interval: 20s, grace: 5s, outputs: [rate_sum], series_memory: 1m }
+- { match: '{__name__=~"c_.*"}', interval: 20s, grace: 5s, by: [host], outputs: [rate_sum], series_memory: 1m }
 - { match: '{__name__=~"c_.*"}', interval: 5s, grace: 5s, by: [host], outputs: [total], temporality: delta }
 - { match: '{__name__=~"c_.*"}', interval: 15s, dedup_interval: 3s, grace: 5s, by: [n], outputs: [total, max, count_series] }`;
+
+const javascript: KernelExports = {
+  ...{ run, addHeld, addToTotal, foldRates, releaseCell, tableAdd, tableProbe },
+  ...{ openSketch, addSketch, releaseSketch, shapeOf, fieldsLike, copyFields },
+};
 
 afterAll(disposeEngines);
 
@@ -97,7 +104,7 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
   const both = (call: (kernel: KernelExports) => number | undefined): number | undefined => {
     const answer = call(kernel);
     for (const [owner, at] of taken.splice(0)) returnPages(owner, at);
-    expect(call({ run, addHeld, addToTotal, foldRates, releaseCell, tableAdd, tableProbe, openSketch, addSketch, releaseSketch })).toBe(answer);
+    expect(call(javascript)).toBe(answer);
     return answer;
   };
 
@@ -113,6 +120,28 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
   const ledgers = engine.ledger().rules;
   expect(ledgers.reduce((sum, { pairsApplied }) => sum + pairsApplied, 0)).toBeGreaterThan(9000);
   expect(Object.keys(ledgers[0]?.pairsDropped ?? {}).sort()).toEqual(["future", "series_cap"]);
+
+  // A new line like the others, one with a new field, one with a new tag, one that is not plain.
+  const known = i32.load(root + ROOT_PREVIOUS);
+  const at = root + INPUT_AT;
+  for (const [key, shape, fields] of [
+    ["g,host=h2,n=200", 1, 3],
+    ["g,n=200,host=h2", 1, 3],
+    ["g,host=h99,n=200", 0, -1],
+    ["g,host=h2,n=201", 1, -1],
+    ["g,host=h2,zone=x", NEW_TAG, -1],
+    ["g,host=h2,host=h3", -1, -1],
+  ] as const) {
+    const text = Buffer.from(`${key} f=1,s="a \\" b"${fields < 0 ? ",new=1" : ",b=t"} ${String(START)}000000\n`);
+    for (const memory of [bytes, heap8]) memory.set(text, at);
+    const found = both((side) => side.shapeOf(root, at, key.length)) ?? 0;
+    expect(Math.min(found, 1)).toBe(shape);
+    if (found <= 0) continue;
+    const count = both((side) => side.fieldsLike(root, 0, found, at + key.length + 1, at + text.length));
+    expect(count).toBe(fields);
+    if (fields > 0) expect(both((side) => side.copyFields(root, known, fields))).toBe(1);
+  }
+  expect(differences()).toBe(0);
 
   const sketch = both((side) => side.openSketch(root)) ?? 0;
   for (let i = 0; i < 3000; i++) both((side) => side.addSketch(root, sketch, (i % 3 === 0 ? -1 : 1) * 1.17 ** (i - 1500)));

@@ -5,6 +5,7 @@ import type * as cell from "#limpet/kernel/cell.js";
 import type * as counter from "#limpet/kernel/counter.js";
 import type * as plan from "#limpet/kernel/plan.js";
 import type * as reader from "#limpet/kernel/reader.js";
+import type * as shape from "#limpet/kernel/shape.js";
 import type * as sketch from "#limpet/kernel/sketch.js";
 import type * as table from "#limpet/kernel/table.js";
 
@@ -13,6 +14,7 @@ export type KernelExports = Pick<typeof reader, "run"> &
   Pick<typeof counter, "foldRates" | "addToTotal"> &
   Pick<typeof cell, "releaseCell"> &
   Pick<typeof plan, "addHeld"> &
+  Pick<typeof shape, "shapeOf" | "fieldsLike" | "copyFields"> &
   Pick<typeof sketch, "openSketch" | "addSketch" | "releaseSketch"> &
   Pick<typeof table, "tableAdd" | "tableProbe">;
 

@@ -14,7 +14,23 @@ export function clear(at: i32, bytes: i32): void { memory.fill(at, 0, bytes); }
 @external("host", "pages") export declare function pages(root: i32, count: i32): i32;
 @external("host", "unpages") export declare function unpages(root: i32, address: i32): void;
 `;
-const ENTRY = ["alloc", "cell", "counter", "exact", "held", "histogram", "number", "pass", "plan", "reader", "set", "sketch", "table", "value"]
+const ENTRY = [
+  "alloc",
+  "cell",
+  "counter",
+  "exact",
+  "held",
+  "histogram",
+  "number",
+  "pass",
+  "plan",
+  "reader",
+  "set",
+  "shape",
+  "sketch",
+  "table",
+  "value",
+]
   .map((name) => `export * from "./${name}.js";`)
   .join("\n");
 
