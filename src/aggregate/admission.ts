@@ -63,7 +63,7 @@ import { readValue } from "../kernel/value.js";
 import type { Point } from "../metric/lineDecoder.js";
 import type { Series } from "../metric/series.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
-import { decodeLatin1, FieldNameTable } from "./fieldNameTable.js";
+import { decodeLatin1, FieldNameTable, plainNameEnd } from "./fieldNameTable.js";
 import { lastBytesOf, remembersSeries } from "./lastShape.js";
 import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
 import { stemOf } from "./outputName.js";
@@ -486,12 +486,4 @@ export class Admission {
 function refuseAt(target: number, ledger: number, answer: number): void {
   i32.store(target + TARGET_GROUP, 0);
   i32.store(target + TARGET_LAST, ledger | (-1 - answer));
-}
-/** Address of the `=` behind the plainly spelled field name at `at`, 0 when it is not one. */
-function plainNameEnd(at: number): number {
-  for (let q = at; ; q++) {
-    const c = i32.load8_u(q);
-    if (c === 0x3d) return q === at ? 0 : q;
-    if (c <= 0x20 || c >= 0x7f || c === 0x2c || c === 0x5c) return 0;
-  }
 }

@@ -44,3 +44,12 @@ export function decodeLatin1(bytes: Uint8Array): string {
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }
+
+/** Address of the `=` behind the plainly spelled field name at `at`, 0 when it is not one. */
+export function plainNameEnd(at: number): number {
+  for (let q = at; ; q++) {
+    const c = i32.load8_u(q);
+    if (c === 0x3d) return q === at ? 0 : q;
+    if (c <= 0x20 || c >= 0x7f || c === 0x2c || c === 0x5c) return 0;
+  }
+}

@@ -1,7 +1,8 @@
 // Plan: a series admitted as a copy of one like it must be exactly what it is when admitted by the book. One engine has Shapes,
 // its twin has one more rule, which matches nothing but relabels its input, so that no two series count as alike there.
 import { afterAll, expect, test } from "@jest/globals";
-import type { Engine } from "#limpet/aggregate/engine.js";
+import type { Engine, EngineAction } from "#limpet/aggregate/engine.js";
+import type { PassOptions } from "#limpet/aggregate/passed.js";
 import { relevantTags } from "#limpet/aggregate/relevantTags.js";
 import { readRules } from "#limpet/aggregate/ruleFile.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
@@ -17,8 +18,8 @@ afterAll(disposeEngines);
 const outputs = await loadOutputs();
 
 /** An engine and its twin without Shapes. */
-function twins(rules: string): readonly [Engine, Engine] {
-  return [openEngine(rules, { startMs: START }), openEngine(rules + NO_SHAPES, { startMs: START })];
+function twins(rules: string, pass?: PassOptions): readonly [Engine, Engine] {
+  return [openEngine(rules, { startMs: START, pass }), openEngine(rules + NO_SHAPES, { startMs: START, pass })];
 }
 
 const shapesOf = (engine: Engine): number => i32.load(engine.root + ROOT_SHAPES + TABLE_COUNT);
@@ -60,6 +61,28 @@ const RULE_SETS: Readonly<Record<string, string>> = {
     "- { interval: 10s, by: [region], outputs: [last], max_series: 50 }\n- { match: cpu_n, interval: 10s, by: [region], outputs: [total], max_series: 30 }",
   few: "- { interval: 10s, by: [region], outputs: [avg], max_groups: 9 }",
 };
+
+/** The bytes of what passed. */
+function passedBytes(actions: readonly EngineAction[]): Buffer {
+  return Buffer.concat(
+    actions.map((action) => (action.kind === "lines" ? action.bytes : action.kind === "passed" ? action.block.bytes : Buffer.alloc(0))),
+  );
+}
+
+test.each(["lines", "rows"] as const)("shapes: samples pass as %s -> the same ones as without", (as) => {
+  const random = seededRandom(3);
+  const rules = `
+- { match: '{__name__=~".*_n"}', interval: 10s, by: [region], outputs: [max], matched: keep }
+- { match: '{__name__=~".*_f"}', interval: 10s, by: [region], outputs: [max] }`;
+  const [engine, twin] = twins(rules, { as, unmatched: "pass" });
+  const lines = Array.from({ length: 1000 }, () => line(random));
+  const [ours, theirs] = [engine, twin].map((side) =>
+    passedBytes([...feedLines(side, START + 60_000, ...lines), ...side.step(START + 60_000, { kind: "tick" })]),
+  );
+  expect(shapesOf(engine)).toBeGreaterThan(5);
+  expect(ours?.length).toBeGreaterThan(30_000);
+  expect(ours).toEqual(theirs);
+});
 
 test.each(Object.keys(RULE_SETS))("shapes: %s, lines of any spelling -> rows and books as without", (set) => {
   for (const seed of [1, 2]) {
