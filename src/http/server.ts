@@ -1,11 +1,10 @@
 // The HTTP server of every long-running command: a table of exact paths over node:http, with bounds on everything a client
 // controls (body bytes, header and request time, connections). JSON errors: {"error": "..."}, unless the route words its own.
-//
-// What it does not do: streaming bodies.
+// An answer may be a stream that goes on; a body is always read whole first.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { systemErrorCode } from "../base/systemError.js";
 import type { AnswerCounts } from "./answerCounts.js";
 import { answerBroken, brokenRequestOf } from "./brokenRequest.js";
@@ -28,11 +27,14 @@ export interface HttpAnswer {
   readonly contentType: string;
   readonly body: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Takes the connection over after `body` was written: it writes on, minds the bound of what waits, and ends it. */
+  readonly stream?: (out: Writable) => void;
 }
 
 /** `GET` answers `HEAD` too. The body of a request is read, and bounded, before `answer` is called. */
 export interface Route {
   readonly method: "GET" | "POST" | "PUT";
+  /** Exact, or ending in `/*`: one more segment. */
   readonly path: string;
   /** Longest body; without, the server's bound, and next to nothing for GET. */
   readonly bodyBytesMax?: number;
@@ -237,7 +239,7 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
   }
   const { counts, routes } = serving.options;
   const path = pathOf(request);
-  counts?.add(routes.some((route) => route.path === path) ? path : "other", answer.status);
+  counts?.add(routes.find((route) => isAt(route, path))?.path ?? "other", answer.status);
   if (response.destroyed) return;
   const { socket } = request;
   serving.answering.add(socket);
@@ -247,8 +249,15 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
   const unasked = request.headers.expect !== undefined && !request.complete;
   const close = unasked ? { connection: "close" } : {};
   if (!unasked && !request.complete) linger(request, serving.limits.lingerMs);
-  const content = answer.status === 204 ? {} : { "content-type": answer.contentType, "content-length": body.length };
+  const goesOn = answer.stream !== undefined && request.method !== "HEAD";
+  const length = goesOn ? {} : { "content-length": body.length };
+  const content = answer.status === 204 ? {} : { "content-type": answer.contentType, ...length };
   response.writeHead(answer.status, { ...content, "x-content-type-options": "nosniff", ...close, ...answer.headers });
+  if (goesOn) {
+    if (body.length > 0) response.write(body);
+    answer.stream?.(response);
+    return;
+  }
   response.end(request.method === "HEAD" || answer.status === 204 ? undefined : body);
 }
 
@@ -265,7 +274,7 @@ function linger(request: IncomingMessage, lingerMs: number): void {
 
 async function answerTo({ options, limits, budget }: Serving, request: IncomingMessage, response: ServerResponse): Promise<HttpAnswer> {
   const path = pathOf(request);
-  const here = options.routes.filter((route) => route.path === path);
+  const here = options.routes.filter((route) => isAt(route, path));
   if (here.length === 0) return jsonAnswer(404, { error: `no such path: ${path}`, paths: [...new Set(options.routes.map((route) => route.path))] });
   const method = request.method === "HEAD" ? "GET" : request.method;
   const route = here.find((candidate) => candidate.method === method);
@@ -303,6 +312,12 @@ function tooLarge(route: Route, bytesMax: number): HttpAnswer {
 function tooBusy(route: Route): HttpAnswer {
   const answer = refusalOf(route, 503, "too many requests at one time; come again");
   return { ...answer, headers: { ...answer.headers, "retry-after": "1" } };
+}
+
+function isAt({ path }: Route, asked: string): boolean {
+  if (!path.endsWith("/*")) return path === asked;
+  const base = path.slice(0, -1);
+  return asked.startsWith(base) && asked.length > base.length && !asked.includes("/", base.length);
 }
 
 function pathOf(request: IncomingMessage): string {
