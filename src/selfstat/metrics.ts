@@ -2,9 +2,9 @@
 // that whoever counts (engine, reader, sinks) keeps plain integers and does not know Prometheus.
 //
 // The names are fixed (docs/operating.md lists them with their cures); adding one is a feature, renaming one breaks users.
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { AnswerCount } from "../http/answerCounts.js";
 import type { SinkStats } from "../sink/sink.js";
+import { type Definition, type MetricsPage, metricsPage, type Samples } from "./page.js";
 
 export type ByReason = Readonly<Record<string, number>>;
 
@@ -52,48 +52,9 @@ export interface SelfStats {
   readonly answers: Iterable<AnswerCount>;
 }
 
-export interface MetricsPage {
-  /** The page of this moment. Calls must not overlap with each other's snapshot: it is taken synchronously. */
-  text(): Promise<string>;
-}
-
-type Samples = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
-
-interface Definition {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "counter" | "gauge";
-  readonly labels: readonly string[];
-  samples(stats: SelfStats): Samples;
-}
-
-/** A page that calls `snapshot` once per scrape. Process metrics (CPU, memory, event loop lag) come with it. */
+/** A page of the aggregator that calls `snapshot` once per scrape. */
 export function createMetricsPage(snapshot: () => SelfStats): MetricsPage {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  // Gauges that end in _total, which is kept for counters: promtool refuses such a page.
-  for (const name of ["nodejs_active_resources_total", "nodejs_active_handles_total", "nodejs_active_requests_total"])
-    registry.removeSingleMetric(name);
-  const fills = DEFINITIONS.map((definition) => ({ definition, add: register(registry, definition) }));
-  return {
-    text: () => {
-      const stats = snapshot();
-      for (const { definition, add } of fills) add(definition.samples(stats));
-      return registry.metrics();
-    },
-  };
-}
-
-/** Adds the metric to the registry; the function replaces its samples. Samples with equal labels add up (two rules of one name). */
-function register(registry: Registry, definition: Definition): (samples: Samples) => void {
-  const shape = { name: definition.name, help: definition.help, labelNames: [...definition.labels], registers: [registry] };
-  const metric = definition.type === "counter" ? new Counter(shape) : new Gauge(shape);
-  return (samples) => {
-    metric.reset();
-    // reset() gives a metric without labels a 0, which is wrong for one that has no value yet.
-    if (definition.labels.length === 0) metric.remove();
-    for (const [labels, value] of samples) metric.inc({ ...labels }, value);
-  };
+  return metricsPage(DEFINITIONS, snapshot);
 }
 
 function one(read: (stats: SelfStats) => number | undefined): (stats: SelfStats) => Samples {
@@ -129,7 +90,7 @@ function sinkDrops(stats: SelfStats): Samples {
   );
 }
 
-const DEFINITIONS: readonly Definition[] = [
+const DEFINITIONS: readonly Definition<SelfStats>[] = [
   {
     name: "limpet_samples_received_total",
     help: "Samples read from valid lines.",
