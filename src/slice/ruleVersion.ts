@@ -1,0 +1,42 @@
+// A version of the rule files, as the assigner hands it to everybody (GET /api/v1/rules). Routers and owners alike go over to it per
+// rule, at its first window that starts at or after `activeFromMs` (event time).
+import * as z from "zod";
+import { xxh64Hex } from "../base/xxh64.js";
+import { type Read, readJson } from "./wire.js";
+
+export interface RuleVersion {
+  /** ruleHash() of the files; what Assignments and batches name it by. */
+  readonly hash: string;
+  /** Event time, ms since the epoch; 0: from the beginning. */
+  readonly activeFromMs: number;
+  /** In their order. `%{NAME}` stands for nothing any more: the assigner has put in what its environment says. */
+  readonly files: readonly RuleFileText[];
+}
+
+export interface RuleFileText {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** How a SliceKey is made of a group is part of what rules mean. */
+const KEY_FUNCTION = "xxh64/1";
+
+export function ruleHash(files: readonly RuleFileText[]): string {
+  return xxh64Hex(JSON.stringify([KEY_FUNCTION, ...files.map(({ path, text }) => [path, text])]));
+}
+
+const wire = z
+  .object({
+    hash: z.string().max(64),
+    activeFromMs: z.number(),
+    files: z.array(z.object({ path: z.string().max(4096), text: z.string() })).max(10_000),
+  })
+  .refine(({ hash, files }) => ruleHash(files) === hash, "the hash is not that of the files");
+
+export function encodeRuleVersion({ hash, activeFromMs, files }: RuleVersion): string {
+  return JSON.stringify({ hash, activeFromMs, files });
+}
+
+export function decodeRuleVersion(text: string): Read<RuleVersion> {
+  return readJson(text, wire);
+}
