@@ -12,6 +12,7 @@ process.removeAllListeners("warning");
 const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   up: async () => (await import("./commands/up.js")).registerUp,
   aggregate: async () => (await import("./commands/aggregate.js")).registerAggregate,
+  assign: async () => (await import("./commands/assign.js")).registerAssign,
   replay: async () => (await import("./commands/replay.js")).registerReplay,
   check: async () => (await import("./commands/check.js")).registerCheck,
   test: async () => (await import("./commands/test.js")).registerTest,

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
+import { ASSIGNER_METRIC_NAMES, assignerMetricsPage } from "#limpet/selfstat/assignerMetrics.js";
 import { createMetricsPage, METRIC_NAMES, type RuleStats, type SelfStats } from "#limpet/selfstat/metrics.js";
 import { parseExposition } from "./exposition.js";
 
@@ -163,6 +164,38 @@ describe("metrics page", () => {
   test("operating.md -> explains every metric, and no limpet_ name that does not exist", () => {
     const text = readFileSync("docs/operating.md", "utf8");
     const named = new Set(text.match(/limpet_[a-z_]+/g));
-    expect([...named].sort()).toEqual([...METRIC_NAMES].sort());
+    expect([...named].sort()).toEqual([...new Set([...METRIC_NAMES, ...ASSIGNER_METRIC_NAMES])].sort());
+  });
+});
+
+describe("assigner's /metrics", () => {
+  const stats = {
+    generation: { incarnation: 1, number: 7 },
+    resources: { running: 3, draining: 1, staying: 0, gone: 0 },
+    slices: 96,
+    slicesHeld: 1,
+    slicesMoving: 2,
+    imbalance: 1.1,
+    moves: { drain: 5, lost: 1 },
+    movesAborted: 1,
+    heartbeats: 100,
+    commits: { ok: 7, conflict: 0, failed: 0 },
+    watchers: 4,
+    watchersDropped: 0,
+    answers: [],
+  };
+
+  test("a page -> every name, its samples, and no complaint of Prometheus' own checker", async () => {
+    const text = await assignerMetricsPage(() => stats).text();
+    const { families, samples } = parseExposition(text);
+    for (const name of ASSIGNER_METRIC_NAMES) expect(families.get(name)?.type).toBe(name.endsWith("_total") ? "counter" : "gauge");
+    expect(samples.find(({ name, labels }) => name === "limpet_slice_moves_total" && labels["reason"] === "drain")?.value).toBe(5);
+    const result = spawnSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" });
+    expect({ status: result.status, stderr: result.stderr, stdout: result.stdout }).toEqual({ status: 0, stderr: "", stdout: "" });
+  });
+
+  test("before the first Assignment -> no generation", async () => {
+    const text = await assignerMetricsPage(() => ({ ...stats, generation: undefined, imbalance: undefined })).text();
+    expect(text).not.toMatch(/^limpet_generation_number /m);
   });
 });

@@ -1,6 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { judge } from "#limpet/plugins/sinks/remote-write/judge.js";
-import type { Answer, Verdict } from "#limpet/sink/answer.js";
+import { type Answer, judge, type Verdict } from "#limpet/plugins/sinks/remote-write/answer.js";
 
 const nowMs = Date.UTC(2026, 0, 1, 12, 0, 0);
 const stored: Verdict = { kind: "stored" };
