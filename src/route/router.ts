@@ -297,7 +297,7 @@ export class Router {
     this.#attempts.set(number, { kind, number, address, ranges, seq, batch, sentMs: nowMs });
     this.#peer(address).inFlight++;
     const { router, cluster } = this.#options;
-    const head = { router, seq, ranges, rules: this.#rules.hash, cluster };
+    const head = { router, seq, ranges, statedMs: nowMs, rules: this.#rules.hash, cluster };
     actions.push({ kind: "send", attempt: number, address, head, body: batch?.body ?? EMPTY });
   }
 

@@ -19,6 +19,11 @@ export interface BatchHead {
   /** This batch's number, from 1; a heartbeat repeats the last one. */
   readonly seq: number;
   readonly ranges: readonly BatchRange[];
+  /**
+   * When the router said all this, ms. What it says of `oldestMs` holds for what had reached it by then: an owner that waits for
+   * end + grace waits for a word of at least that time.
+   */
+  readonly statedMs: number;
   /** Hash of the newest rule file the router has. */
   readonly rules: string;
   readonly cluster: string;

@@ -10,7 +10,7 @@
 //   owner: other, term t      state of a newer term        keeps it: the Assignment lags behind a finished move
 //
 // What it has handed on stays in `#gone`, so that an Assignment that does not know of it yet opens nothing.
-import { type Assignment, addressOf, type Slice, sliceIndexOf } from "../slice/assignment.js";
+import { type Assignment, addressOf, ownedBy, type Slice, sliceIndexOf } from "../slice/assignment.js";
 import { type BatchHead, joinAnswers, type RangeAnswer } from "../slice/batch.js";
 import { compareGenerations, formatGeneration, type Generation, isNewer, NO_GENERATION } from "../slice/generation.js";
 import { formatKeyRange, type KeyRange, overlap, without } from "../slice/keyRange.js";
@@ -176,32 +176,37 @@ export class Slicelet {
     this.#assignment = assignment;
     const actions: SliceletAction[] = [];
     this.#incoming.prune((range, move) => this.#lives(range, move));
-    for (const slice of assignment.slices) this.#settle(nowMs, slice, actions);
+    this.#settle(nowMs, assignment, actions);
     this.#moved = this.#moved.filter((moved) => this.#slicesOf(moved).some(({ slice }) => slice !== undefined && isNewer(moved.number, slice.term)));
     this.#aborted = this.#aborted.filter(({ number, ...range }) =>
       this.#slicesOf(range).some(({ slice }) => slice?.move !== undefined && slice.move !== null && compareGenerations(slice.move, number) === 0),
     );
     this.#endMoves(nowMs, actions);
-    for (const slice of assignment.slices) this.#begin(nowMs, slice, actions);
+    const mine = ownedBy(assignment, this.#options.self.id).filter(({ movingTo }) => movingTo !== null);
+    for (const slice of mine) this.#begin(nowMs, slice, actions);
     return [...actions, ...this.#drainedNow()];
   }
 
-  /** Makes what is held of one Slice agree with it. */
-  #settle(nowMs: number, slice: Slice, actions: SliceletAction[]): void {
-    const mine = slice.owner === this.#options.self.id;
-    if (mine) this.#arrived(this.#incoming.granted(slice, slice.term), actions);
+  /** Makes what is held agree with the Assignment. */
+  #settle(nowMs: number, assignment: Assignment, actions: SliceletAction[]): void {
+    const mine = ownedBy(assignment, this.#options.self.id);
+    for (const slice of mine) this.#arrived(this.#incoming.granted(slice, slice.term), actions);
     for (const held of this.#holdings.held()) {
-      const part = overlap(held, slice);
-      if (part === undefined || !isNewer(slice.term, held.term)) continue;
-      this.#holdings.drop(part);
-      actions.push({ kind: "lost", range: part, reason: `replaced in term ${formatGeneration(slice.term)}` });
-    }
-    if (!mine) return;
-    const held = this.#holdings.held();
-    for (const missing of without([slice], held)) {
-      for (const { low, high, value: gone } of this.#gone.within(missing)) {
-        if (gone === undefined || isNewer(slice.term, gone.term)) this.#open(nowMs, { low, high }, slice.term);
+      for (const { part, slice } of this.#slicesOf(held)) {
+        if (slice === undefined || !isNewer(slice.term, held.term)) continue;
+        this.#holdings.drop(part);
+        actions.push({ kind: "lost", range: part, reason: `replaced in term ${formatGeneration(slice.term)}` });
       }
+    }
+    for (const missing of without(mine, this.#holdings.held())) {
+      for (const { part, slice } of this.#slicesOf(missing)) if (slice !== undefined) this.#openAll(nowMs, part, slice.term);
+    }
+  }
+
+  /** Opens what was never handed on in this or a newer term. */
+  #openAll(nowMs: number, range: KeyRange, term: Generation): void {
+    for (const { low, high, value: gone } of this.#gone.within(range)) {
+      if (gone === undefined || isNewer(term, gone.term)) this.#open(nowMs, { low, high }, term);
     }
   }
 
@@ -226,9 +231,9 @@ export class Slicelet {
   // ---- moves out -------------------------------------------------------------------------------------------------------
 
   #begin(nowMs: number, slice: Slice, actions: SliceletAction[]): void {
-    const { movingTo, move, owner } = slice;
+    const { movingTo, move } = slice;
     const { self, holdings, limits } = this.#options;
-    if (owner !== self.id || movingTo === null || move === null || this.#state === "staying") return;
+    if (movingTo === null || move === null || this.#state === "staying") return;
     const number = { low: slice.low, high: slice.high, number: move };
     if (this.#find(slice, move) !== undefined || [...this.#moved, ...this.#aborted].some((known) => isSame(known, number))) return;
     const address = this.#assignment === undefined ? undefined : addressOf(this.#assignment, movingTo);

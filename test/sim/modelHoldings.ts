@@ -6,7 +6,7 @@ import { contains, type KeyRange, overlap } from "#limpet/slice/keyRange.js";
 import type { CopyNumber, Held, Holdings, Outbox, PartAnswer } from "#limpet/slicelet/holdings.js";
 
 export const WINDOW_MS = 1000;
-export const GRACE_MS = 500;
+export const GRACE_MS = 2000;
 
 export interface ModelRow {
   readonly key: number;
@@ -17,6 +17,7 @@ export interface ModelRow {
 interface Cursor {
   readonly applied: number;
   readonly oldestMs: number | undefined;
+  readonly statedMs: number;
 }
 
 interface Group {
@@ -97,6 +98,7 @@ export class ModelHoldings implements Holdings {
   /** Closes what is due and returns its rows, oldest window first. */
   close(nowMs: number): ModelRow[] {
     const rows: ModelRow[] = [];
+    this.#merge();
     for (const part of this.#parts) {
       if (part.frozen) continue;
       while (part.closedMs + WINDOW_MS + GRACE_MS <= nowMs && !this.#isHeld(part, part.closedMs + WINDOW_MS)) rows.push(...closeOne(part));
@@ -196,13 +198,15 @@ export class ModelHoldings implements Holdings {
       if (range.prev >= range.kept) return { answer: "gap", applied };
       this.losses++;
     }
-    if (this.#rules.duplicate && applied >= head.seq) {
-      if (lines.length === 0 && applied === head.seq) part.cursors.set(head.router, { applied, oldestMs: range.oldestMs });
-      return { answer: "duplicate", applied };
+    if (lines.length === 0) {
+      // A heartbeat speaks for everything up to its number; one that a later batch has overtaken says nothing any more.
+      const older = (part.cursors.get(head.router)?.statedMs ?? 0) > head.statedMs;
+      if (applied <= head.seq && !older) part.cursors.set(head.router, { applied, oldestMs: range.oldestMs, statedMs: head.statedMs });
+      return { answer: "applied", applied };
     }
-    if (lines.length === 0) return { answer: "applied", applied };
+    if (this.#rules.duplicate && applied >= head.seq) return { answer: "duplicate", applied };
     for (const line of lines) this.#line(part, line);
-    part.cursors.set(head.router, { applied: head.seq, oldestMs: range.oldestMs });
+    part.cursors.set(head.router, { applied: head.seq, oldestMs: range.oldestMs, statedMs: head.statedMs });
     return { answer: "applied", applied: head.seq };
   }
 
@@ -226,7 +230,8 @@ export class ModelHoldings implements Holdings {
   }
 
   #isHeld({ cursors }: Part, endMs: number): boolean {
-    return this.#rules.hold && [...cursors.values()].some(({ oldestMs }) => oldestMs !== undefined && oldestMs < endMs);
+    if (!this.#rules.hold) return false;
+    return [...cursors.values()].some(({ oldestMs, statedMs }) => oldestMs !== undefined && (oldestMs < endMs || statedMs < endMs + GRACE_MS));
   }
 
   /** Parts inside a range, cut at its ends. */
@@ -248,9 +253,30 @@ export class ModelHoldings implements Holdings {
     }
   }
 
+  /** Joins neighbours that stand at the same place. */
+  #merge(): void {
+    const merged: Part[] = [];
+    for (const part of this.#parts) {
+      const last = merged.at(-1);
+      if (last === undefined || last.range.high !== part.range.low || standing(last) !== standing(part)) {
+        merged.push(part);
+        continue;
+      }
+      last.range = { low: last.range.low, high: part.range.high };
+      last.pairs += part.pairs;
+      for (const [key, group] of part.groups) last.groups.set(key, group);
+      for (const key of part.changed) last.changed.add(key);
+    }
+    this.#parts = merged;
+  }
+
   #add(part: Part): void {
     this.#parts = [...this.#parts, part].toSorted((a, b) => a.range.low - b.range.low);
   }
+}
+
+function standing({ term, frozen, closedMs, cursors }: Part): string {
+  return JSON.stringify([term, frozen, closedMs, [...cursors].toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
 interface WirePart {

@@ -55,7 +55,7 @@ export class Peer {
 
   batch(seq: number, prev: number, lines: string, about: Partial<BatchHead> = {}): readonly RangeAnswer[] {
     const ranges = [{ low: 0, high: CUT, prev, kept: 1, oldestMs: undefined }];
-    const head: BatchHead = { router: "r.1", seq, ranges, rules: "r", cluster: "c", ...about };
+    const head: BatchHead = { router: "r.1", seq, ranges, statedMs: this.nowMs, rules: "r", cluster: "c", ...about };
     const [action] = this.step({ kind: "batch", head, body: new TextEncoder().encode(lines), reply: 0 });
     if (action?.kind !== "answer") throw new Error("a batch is answered at once");
     return action.answers;
