@@ -23,8 +23,9 @@ export function labelCountOf(head: number): number {
   return head & rowLabelsMax;
 }
 
-export function typeOf(head: number): RowType {
-  return rowTypes[head >>> typeShift] ?? "unknown";
+/** The type's place in rowTypes. */
+export function typeNumberOf(head: number): number {
+  return head >>> typeShift;
 }
 
 /**
@@ -81,7 +82,7 @@ export class RowReader {
     this.rowStart = this.rowEnd;
     const head = view.getUint16(this.rowStart, true);
     this.labelCount = labelCountOf(head);
-    this.type = typeOf(head);
+    this.type = rowTypes[typeNumberOf(head)] ?? "unknown";
     this.labelsStart = this.rowStart + 2;
     let at = this.labelsStart;
     for (let i = 0; i < this.labelCount; i++) {

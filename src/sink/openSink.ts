@@ -1,5 +1,6 @@
 // From a sink's URL to a Sink. Kinds are the folders of plugins/sinks, found by looking; there is no list to edit.
 import { existsSync, readdirSync } from "node:fs";
+import { withoutCredentials } from "./httpTarget.js";
 import { type Sink, type SinkOptions, type SinkPlugin, SinkUrlError } from "./sink.js";
 
 let loading: Promise<ReadonlyMap<string, SinkPlugin>> | undefined;
@@ -18,8 +19,7 @@ export async function openSink(url: string, options: SinkOptions): Promise<Sink>
   if (plugin === undefined) {
     const forms = [...new Set(plugins.values())].map((known) => known.form).sort();
     const what = scheme === undefined ? "names no kind of sink" : `has the unknown kind "${scheme}:"`;
-    // What stands before an @ may be a password.
-    throw new SinkUrlError(`--sink "${url.replace(/\/\/[^/]*@/, "//")}" ${what}; use ${forms.join(" or ")}`);
+    throw new SinkUrlError(`--sink "${withoutCredentials(url)}" ${what}; use ${forms.join(" or ")}`);
   }
   return plugin.open(url, options);
 }

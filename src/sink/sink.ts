@@ -1,5 +1,6 @@
 // What the aggregator needs of a sink, and what a kind of sink (a folder in plugins/sinks) implements.
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
+import type { SinkAccess } from "./secret.js";
 
 /**
  * Why rows are lost; the one vocabulary of code, metrics and documentation.
@@ -47,14 +48,35 @@ export interface Sink {
 
 export type SinkLog = (level: "info" | "warn" | "error", message: string) => void;
 
+/** Of the connection to the receiver; PEM texts. */
+export interface SinkTls {
+  /** Trusted instead of the system's. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name the receiver's certificate must have, when it is not the URL's host. */
+  readonly serverName?: string | undefined;
+  /** Takes any certificate. */
+  readonly insecure?: boolean | undefined;
+}
+
 export interface SinkOptions {
   readonly log: SinkLog;
+  /** Instead of the URL in metrics and messages. */
+  readonly name?: string;
   /** Bound of the queue in memory, bytes; 256 MiB by default. Past it the oldest blocks are dropped{queue_full}. */
   readonly queueBytesMax?: number;
   /** How long a row may wait in the queue, ms; 1 h by default. Longer: dropped{too_old}. */
   readonly maxAgeMs?: number;
-  /** Sent with every HTTP request. */
+  /** Sent with every HTTP request; names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Wins over credentials in the URL. */
+  readonly access?: SinkAccess;
+  readonly tls?: SinkTls;
+  /** Version of remote write; `auto`: the newest the receiver knows. */
+  readonly protocol?: "auto" | "1.0" | "2.0";
+  /** Marks that are not wanted. */
+  readonly withoutMarks?: ReadonlySet<MarkKind>;
   /** One HTTP request, ms; 30 s by default. */
   readonly timeoutMs?: number;
 }

@@ -1,5 +1,5 @@
 // Builds the bytes of RowBlocks for tests, from strings.
-import type { RowBlock } from "#limpet/metric/rowBlock.js";
+import { headOf, type RowBlock, type RowType, rowTypes } from "#limpet/metric/rowBlock.js";
 
 export interface TestRow {
   /** With __name__; sorted here unless `raw`. */
@@ -8,6 +8,8 @@ export interface TestRow {
   readonly value: number;
   /** Instead of the value: its eight bytes, for NaNs with a payload. */
   readonly valueBytes?: Uint8Array;
+  readonly startMs?: number;
+  readonly type?: RowType;
   /** Labels as given, whatever is wrong with them. */
   readonly raw?: boolean;
 }
@@ -30,11 +32,12 @@ export function testRow(series: string, timestamp: number, value: number): TestR
 function rowBytes(row: TestRow): Buffer {
   const labels = row.labels.map(([name, value]): [Buffer, Buffer] => [Buffer.from(name), Buffer.from(value)]);
   if (row.raw !== true) labels.sort(([a], [b]) => Buffer.compare(a, b));
-  const parts: Uint8Array[] = [u16(labels.length)];
+  const parts: Uint8Array[] = [u16(headOf(labels.length, rowTypes.indexOf(row.type ?? "unknown")))];
   for (const [name, value] of labels) parts.push(u16(name.length), name, u32(value.length), value);
   const tail = Buffer.alloc(24);
   tail.writeDoubleLE(row.timestamp, 0);
   tail.writeDoubleLE(row.value, 8);
+  tail.writeDoubleLE(row.startMs ?? 0, 16);
   if (row.valueBytes !== undefined) tail.set(row.valueBytes, 8);
   return Buffer.concat([...parts, tail]);
 }

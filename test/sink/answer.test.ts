@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { type Answer, judge, type Verdict } from "#limpet/plugins/sinks/remote-write/answer.js";
+import { judge } from "#limpet/plugins/sinks/remote-write/judge.js";
+import type { Answer, Verdict } from "#limpet/sink/answer.js";
 
 const nowMs = Date.UTC(2026, 0, 1, 12, 0, 0);
 const stored: Verdict = { kind: "stored" };

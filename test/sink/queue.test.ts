@@ -3,8 +3,10 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { RowReader } from "#limpet/metric/rowBlock.js";
-import type { Answer } from "#limpet/plugins/sinks/remote-write/answer.js";
-import { type QueueAction, type QueueOptions, SinkQueue } from "#limpet/plugins/sinks/remote-write/queue.js";
+import { labelProblem } from "#limpet/metric/rowLabels.js";
+import { judge } from "#limpet/plugins/sinks/remote-write/judge.js";
+import type { Answer } from "#limpet/sink/answer.js";
+import { type QueueAction, type QueueOptions, SinkQueue } from "#limpet/sink/queue.js";
 import type { BlockOutcome } from "#limpet/sink/sink.js";
 import { blockOf, type TestRow, testRow } from "../metric/blocks.js";
 
@@ -14,6 +16,9 @@ const options: QueueOptions = {
   maxAgeMs: 60_000,
   lanes: 1,
   batch: { rowsMax: 4, bytesMax: 100_000, cutsMax: 64 },
+  judge,
+  problem: labelProblem,
+  pathCure: "check the path",
   random: () => 0.5,
 };
 
@@ -349,7 +354,7 @@ describe("sink queue: refusals", () => {
     rig.answer(0, 401, "no\nsecond line");
     expect(rig.settled.get(1)).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { bad_request: 2 } });
     expect(rig.logs).toEqual([
-      'warn: sink test: 2 rows refused (bad_request), last: HTTP 401 "no"; check the credentials in the sink\'s URL or headers',
+      'warn: sink test: 2 rows refused (bad_request), last: HTTP 401 "no"; check the sink\'s credentials (in its URL, or username, password, token in limpet.yaml)',
     ]);
   });
 

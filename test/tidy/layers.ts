@@ -21,8 +21,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   bin: [...BELOW_WORLD, ...WORLD],
 };
 
-/** The interface a kind of plugin implements. */
-const PLUGIN_FACE: Readonly<Record<string, string>> = { aggregators: "aggregate/output.ts", sinks: "sink/sink.ts" };
+/** The interface a kind of plugin implements; for sinks with the queue and the connections they share. */
+const PLUGIN_FACE: Readonly<Record<string, string>> = { aggregators: "aggregate/output.ts", sinks: "sink" };
 
 export function checkLayers(tree: Tree): string[] {
   const problems: string[] = [];

@@ -1,11 +1,18 @@
-// One HTTP POST, from body to Answer. node:http with a keep-alive agent rather than fetch: half the CPU, and the request can be
+// One HTTP POST, from body to Reply. node:http with a keep-alive agent rather than fetch: half the CPU, and the request can be
 // ended at once. A status line decides: what happens to the connection after it does not change what the receiver said.
 import http from "node:http";
 import https from "node:https";
-import type { Answer } from "./answer.js";
+import type { Answer } from "#limpet/sink/answer.js";
+
+export interface Reply {
+  readonly answer: Answer;
+  /** It has a header X-Prometheus-Remote-Write-*-Written: a receiver that read remote write 2.0. */
+  readonly written: boolean;
+}
 
 /** Enough for a message; the rest of a body is thrown away. */
 const bodyBytesMax = 4096;
+const writtenHeader = /^x-prometheus-remote-write-.+-written$/;
 /** A body longer than this is not waited for. */
 const bodyBytesRead = 65_536;
 
@@ -16,19 +23,14 @@ export interface Target {
   readonly agent: http.Agent;
 }
 
-export function newAgent(url: URL, connections: number): http.Agent {
-  const options = { keepAlive: true, maxSockets: connections };
-  return url.protocol === "https:" ? new https.Agent(options) : new http.Agent(options);
-}
-
 /** Sends `body` and calls `done` exactly once, unless the function returned, which ends the request, is called before. */
-export function post(target: Target, body: Uint8Array, headers: Readonly<Record<string, string>>, done: (answer: Answer) => void): () => void {
+export function post(target: Target, body: Uint8Array, headers: Readonly<Record<string, string>>, done: (reply: Reply) => void): () => void {
   let over = false;
-  const finish = (answer: Answer): void => {
+  const finish = (answer: Answer, written = false): void => {
     if (over) return;
     over = true;
     clearTimeout(timer);
-    done(answer);
+    done({ answer, written });
   };
   const send = target.url.protocol === "https:" ? https.request : http.request;
   const request = send(target.url, {
@@ -45,12 +47,15 @@ export function post(target: Target, body: Uint8Array, headers: Readonly<Record<
     const chunks: Buffer[] = [];
     let bytes = 0;
     const end = (): void =>
-      finish({
-        kind: "status",
-        status: response.statusCode ?? 0,
-        body: Buffer.concat(chunks).toString("utf8", 0, bodyBytesMax),
-        retryAfter: response.headers["retry-after"],
-      });
+      finish(
+        {
+          kind: "status",
+          status: response.statusCode ?? 0,
+          body: Buffer.concat(chunks).toString("utf8", 0, bodyBytesMax),
+          retryAfter: response.headers["retry-after"],
+        },
+        Object.keys(response.headers).some((name) => writtenHeader.test(name)),
+      );
     response.on("data", (chunk: Buffer) => {
       if (bytes < bodyBytesMax) chunks.push(chunk);
       bytes += chunk.length;

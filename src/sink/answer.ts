@@ -1,4 +1,5 @@
-// What an HTTP answer means for the rows of the request. The policy is the table in test/sink/answer.test.ts.
+// What came of a request, and what that means for its rows. Receivers differ in how they word a refusal: a sink's own judge
+// refines this one. The policy is the table in test/sink/answer.test.ts.
 
 /** What came of one request. `failed`: no status line arrived, for the reason named by a Node error code or in words. */
 export type Answer =
@@ -12,29 +13,21 @@ export type Verdict =
   /** Never again as it is. `perRow`: one bad row may have spoiled the others, so that smaller requests can store those. */
   | { readonly kind: "refused"; readonly as: "conflict" | "unknown" | "bad_request"; readonly perRow: boolean };
 
+export type Judge = (answer: Answer, nowMs: number) => Verdict;
+
 /** A receiver that asks for more is misconfigured, or not ours. */
 const retryAfterMsMax = 600_000;
 
 /** 400: any receiver. 409: Thanos for conflicts. 413: too much at once. 422: InfluxDB and others for points they cannot take. */
 const perRowStatus = new Set([400, 409, 413, 422]);
 
-// As Prometheus, Mimir and Thanos word it.
-const conflictText = /duplicate sample|duplicate-timestamp|different value|conflict/i;
-const unknownText = /out of order|out-of-order|out of bounds|too old|too far|outside the time window|timestamp-too-old|older than/i;
-
-/** Remote write 1.0: 2xx is stored whatever the body, 5xx and 429 must come again, no other 4xx may. */
-export function judge(answer: Answer, nowMs: number): Verdict {
+/** 2xx is stored whatever the body, 5xx and 429 must come again, no other 4xx may (remote write 1.0; InfluxDB means the same). */
+export function judgeStatus(answer: Answer, nowMs: number): Verdict {
   if (answer.kind === "failed") return { kind: "retry", notBeforeMs: 0 };
-  const { status, body } = answer;
+  const { status } = answer;
   if (status >= 200 && status < 300) return { kind: "stored" };
   if (status >= 500 || status === 429) return { kind: "retry", notBeforeMs: parseRetryAfter(answer.retryAfter, nowMs) };
-  const perRow = perRowStatus.has(status);
-  if (perRow && status !== 413) {
-    if (conflictText.test(body)) return { kind: "refused", as: "conflict", perRow };
-    if (unknownText.test(body)) return { kind: "refused", as: "unknown", perRow };
-    if (status === 409) return { kind: "refused", as: "conflict", perRow };
-  }
-  return { kind: "refused", as: "bad_request", perRow };
+  return { kind: "refused", as: "bad_request", perRow: perRowStatus.has(status) };
 }
 
 /** Seconds, or an HTTP date (RFC 9110 §10.2.3), as ms since the epoch; 0 when absent or nonsense. At most 10 min ahead. */

@@ -1,6 +1,6 @@
 // Rows on their way: which block they belong to and where they start in its bytes. Rows stay frozen bytes until they are encoded.
-import { type MarkKind, type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
-import type { DropReason } from "#limpet/sink/sink.js";
+import { type MarkKind, type RowBlock, RowReader } from "../metric/rowBlock.js";
+import type { DropReason } from "./sink.js";
 
 /** A block that was offered and is not settled. */
 export interface QueuedBlock {

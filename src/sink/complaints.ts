@@ -1,6 +1,7 @@
 // What the sink says to people: one warning per kind and half minute, each with its cure, and one line when all is well again.
-import type { DropReason, SinkLog } from "#limpet/sink/sink.js";
+
 import type { Answer } from "./answer.js";
+import type { DropReason, SinkLog } from "./sink.js";
 
 const silenceMs = 30_000;
 /** A receiver that is back within this time is nobody's business. */
@@ -14,6 +15,7 @@ export interface QueueLevel {
 
 export class Complaints {
   readonly #name: string;
+  readonly #pathCure: string;
   readonly #log: SinkLog;
   readonly #nextMs = new Map<string, number>();
   /** Rows a kind of warning has not told about yet. */
@@ -21,8 +23,9 @@ export class Complaints {
   #failingSinceMs: number | undefined;
   #complained = false;
 
-  constructor(name: string, log: SinkLog) {
+  constructor({ name, pathCure }: { readonly name: string; readonly pathCure: string }, log: SinkLog) {
     this.#name = name;
+    this.#pathCure = pathCure;
     this.#log = log;
   }
 
@@ -32,7 +35,7 @@ export class Complaints {
     if (nowMs - this.#failingSinceMs + retryMs < patienceMs || !this.#due("failing", nowMs)) return;
     this.#complained = true;
     const queued = `${count(level.rows)} rows queued (${mebibytes(level.bytes)} of ${mebibytes(level.bytesMax)} MiB)`;
-    this.#log("warn", `sink ${this.#name}: ${describe(answer)}; ${queued}, retrying in ${seconds(retryMs)}; ${cure(answer)}`);
+    this.#log("warn", `sink ${this.#name}: ${describe(answer)}; ${queued}, retrying in ${seconds(retryMs)}; ${cure(answer, this.#pathCure)}`);
   }
 
   /** A request was answered for good. */
@@ -49,7 +52,7 @@ export class Complaints {
     if (total === 0) return;
     const why =
       as === "bad_request"
-        ? cure(answer)
+        ? cure(answer, this.#pathCure)
         : "two senders may write the same series, or rows were sent once before: check that only one process runs this rule";
     this.#log("warn", `sink ${this.#name}: ${count(total)} rows refused (${as}), last: ${describe(answer)}; ${why}`);
   }
@@ -100,11 +103,10 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: "timed out",
 };
 
-function cure(answer: Answer): string {
+function cure(answer: Answer, pathCure: string): string {
   if (answer.kind === "failed") return "check that the receiver runs and that the URL's host and port are right";
-  if (answer.status === 401 || answer.status === 403) return "check the credentials in the sink's URL or headers";
-  if (answer.status === 404 || answer.status === 405)
-    return "check the URL's path; Prometheus wants /api/v1/write and --web.enable-remote-write-receiver";
+  if (answer.status === 401 || answer.status === 403) return "check the sink's credentials (in its URL, or username, password, token in limpet.yaml)";
+  if (answer.status === 404 || answer.status === 405) return pathCure;
   if (answer.status >= 300 && answer.status < 400) return "redirects are not followed: give the URL they lead to";
   if (answer.status === 429) return "the receiver limits the rate: raise its limit or send it fewer series";
   return answer.status >= 500 ? "see the receiver's log" : "see the receiver's answer";

@@ -1,5 +1,5 @@
-// The queue of one remote-write sink: a pure machine, (now, event) -> actions. It decides what is sent when, what an answer means
-// and when rows are given up; the driver (sink.ts) does what the actions say.
+// The queue of one sink that is asked by requests: a pure machine, (now, event) -> actions. It decides what is sent when, what an answer means
+// and when rows are given up; the driver (queuedSink.ts) does what the actions say.
 //
 //   offer ──▶ blocks (oldest first, at most queueBytesMax) ──by hash of labels──▶ lanes ──▶ send ──▶ answer ──▶ settle
 //
@@ -9,14 +9,13 @@
 // - A refusal that one row can cause is narrowed down by halves, since Prometheus rolls back the whole request. At most cutsMax
 //   requests per batch: past it the rest of that batch is unknown, for good rows may be among it.
 // It does no I/O, has no clock and no timers; `random` is the caller's.
-import { backoffMs } from "#limpet/base/backoff.js";
-import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
-import { labelProblem } from "#limpet/metric/rowLabels.js";
-import type { BlockOutcome, DropReason, SinkLog, SinkStats } from "#limpet/sink/sink.js";
-import { type Answer, judge, type Verdict } from "./answer.js";
+import { backoffMs } from "../base/backoff.js";
+import { type RowBlock, RowReader } from "../metric/rowBlock.js";
+import type { Answer, Judge, Verdict } from "./answer.js";
 import { type Batch, pickRows, type QueuedBlock, removeRows, splitBatch } from "./batch.js";
 import { Complaints } from "./complaints.js";
 import { type BatchLimits, firstPart, hasWork, type Lane, laneOf, newLane, takeBatch, waitingStarts } from "./lane.js";
+import type { BlockOutcome, DropReason, SinkLog, SinkStats } from "./sink.js";
 
 export interface QueueOptions {
   /** For messages. */
@@ -25,6 +24,11 @@ export interface QueueOptions {
   readonly maxAgeMs: number;
   readonly lanes: number;
   readonly batch: BatchLimits;
+  readonly judge: Judge;
+  /** Why a row must not be sent. */
+  readonly problem: (reader: RowReader, view: DataView) => string | undefined;
+  /** What to do about 404 and 405. */
+  readonly pathCure: string;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -81,7 +85,7 @@ export class SinkQueue {
   constructor(options: QueueOptions) {
     this.#options = options;
     this.#lanes = Array.from({ length: options.lanes }, (_, index) => newLane(index));
-    this.#complaints = new Complaints(options.name, (level, message) => this.#actions.push({ kind: "log", level, message }));
+    this.#complaints = new Complaints(options, (level, message) => this.#actions.push({ kind: "log", level, message }));
   }
 
   /** What to do now, in this order. `nowMs` must not go back. */
@@ -162,7 +166,8 @@ export class SinkQueue {
     let invalid = 0;
     while (reader.next()) {
       count++;
-      if (labelProblem(reader, view) === undefined) rows[laneOf(reader, this.#lanes.length)]?.push(reader.rowStart, reader.rowEnd - reader.rowStart);
+      if (this.#options.problem(reader, view) === undefined)
+        rows[laneOf(reader, this.#lanes.length)]?.push(reader.rowStart, reader.rowEnd - reader.rowStart);
       else invalid++;
     }
     if (count !== block.pending) throw new Error(`a block holds ${count} rows and says ${block.pending}`);
@@ -190,7 +195,7 @@ export class SinkQueue {
     // An answer to a request that was aborted meanwhile.
     if (lane === undefined || batch === undefined || !lane.inFlight) return;
     lane.inFlight = false;
-    const verdict = judge(answer, nowMs);
+    const verdict = this.#options.judge(answer, nowMs);
     if (verdict.kind === "retry") {
       this.#retryLater(lane, batch, verdict.notBeforeMs, answer);
       return;

@@ -4,8 +4,8 @@
 //   parts (offered) ──takeBatch──▶ current ──▶ in flight ──▶ answered: stored, or waiting until retryAtMs, or cut in two
 //                                     ▲                                                                          │
 //                                     └───────────────── cut (halves of a refused batch, first on top) ◀─────────┘
-import { Ring } from "#limpet/base/ring.js";
-import type { RowReader } from "#limpet/metric/rowBlock.js";
+import { Ring } from "../base/ring.js";
+import type { RowReader } from "../metric/rowBlock.js";
 import type { Batch, Part, QueuedBlock } from "./batch.js";
 
 export interface Lane {
