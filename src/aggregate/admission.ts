@@ -44,11 +44,13 @@ import {
   LEDGER_GROUP_COUNT,
   LEDGER_GROUPS,
   LEDGER_SERIES_COUNT,
+  PASS_ROUTE,
   ROOT_EPOCH,
   ROOT_GROUPS,
   ROOT_HASH,
   ROOT_KEYS,
   ROOT_LASTS,
+  ROOT_PASS,
   ROOT_SERIES,
   SCRATCH_MAX,
   TARGET_BYTES,
@@ -124,6 +126,8 @@ export class Admission {
   readonly refusals = new Refusals();
   /** -> Ledger of the rule that wrote the output series of the last identity that was refused. */
   #rival = 0;
+  /** Groups are told apart by SliceKey alone: who may write what is their owner's to say. */
+  readonly #routes: boolean;
   /** Places in #names of relabelled Groups that have gone. */
   readonly #freeNames: number[] = [];
   /** The Key admitted last and the names of its line, for its fields that come next. */
@@ -137,7 +141,8 @@ export class Admission {
     this.#cache = new NameCache(naming);
     this.#fieldNames = new FieldNameTable(root);
     this.#namesByStem = rules.map(() => new Map<string, number>());
-    this.#owners = rules.some(({ rule }) => rule.outputRelabel.length > 0) ? new RowOwners() : undefined;
+    this.#routes = (i32.load(root + ROOT_PASS) & PASS_ROUTE) !== 0;
+    this.#owners = !this.#routes && rules.some(({ rule }) => rule.outputRelabel.length > 0) ? new RowOwners() : undefined;
     const relevance = relevantTags(rules.map(({ rule }) => rule));
     this.#shapes =
       relevance === undefined
@@ -330,7 +335,7 @@ export class Admission {
       const ledger = i32.load(group + GROUP_LEDGER);
       if (ledger === compiled.ledger) return group;
       // With relabelled rules about, the rows themselves tell.
-      if (shared === undefined || rows !== undefined || !this.#shareOutput(group, shared)) continue;
+      if (this.#routes || shared === undefined || rows !== undefined || !this.#shareOutput(group, shared)) continue;
       this.#rival = ledger;
       return -1 - DROPPED_IDENTITY;
     }

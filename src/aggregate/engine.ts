@@ -31,6 +31,7 @@ import {
 import "../kernel/constants.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
 import { closeOwner, openOwner, ownedBytes, shrinkOwner } from "../kernel/pages.js";
+import { addLine } from "../kernel/plan.js";
 import { run } from "../kernel/reader.js";
 import { tableOpen } from "../kernel/table.js";
 import { decodeLine } from "../metric/lineDecoder.js";
@@ -125,7 +126,7 @@ export class Engine {
     i32.store(root + ROOT_PASS, passBits(options.pass, options.rules.some(keepsMatched)));
     this.#passed = new Passed(root);
     this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
-    this.#intake = { root, admission: this.admission, rules: this.rules, passed: this.#passed };
+    this.#intake = { root, admission: this.admission, rules: this.rules, add: addLine, passed: this.#passed };
     this.#silence = new Silence(this.rules, options.startMs);
     this.#sweptMs = options.startMs;
     this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;

@@ -20,18 +20,20 @@ import {
   SCRATCH_NUMBER,
   SCRATCH_STRING,
 } from "../kernel/layout.js";
-import { addLine } from "../kernel/plan.js";
+import { beginLine } from "../kernel/route.js";
 import type { FieldValue, Point } from "../metric/lineDecoder.js";
 import type { Admission } from "./admission.js";
 import type { CompiledRule } from "./compile.js";
-import type { Passed } from "./passed.js";
+import type { PassedOn } from "./passed.js";
 
 /** What input of any form goes through. */
 export interface Intake {
   readonly root: number;
   readonly admission: Admission;
   readonly rules: readonly CompiledRule[];
-  readonly passed: Passed;
+  /** What the kernel does with the first `count` scratch entries, fields of one line or sample. */
+  readonly add: (root: number, count: number, time: number) => void;
+  readonly passed: PassedOn;
 }
 
 const NS_PER_MS = 1_000_000n;
@@ -78,12 +80,13 @@ export function isTooLong(from: number, next: number): boolean {
 }
 
 /** Applies one point, admitting what is new. Returns its Key, 0 when there was no memory for it. */
-export function applyPoint({ root, admission, rules, passed }: Intake, point: Point): number {
+export function applyPoint({ root, admission, rules, add, passed }: Intake, point: Point): number {
   const time = point.time === undefined ? f64.load(root + ROOT_ARRIVAL) : millisecondsOf(point.time);
   const key = admission.key(point.keyStart, point.keyEnd);
   const matchedBefore = f64.load(root + ROOT_MATCHED);
   // Admitting may move the Key's fields, so all are admitted before any address is used.
   if (key !== 0) admission.fields(key, point);
+  beginLine(root);
   let count = 0;
   for (const [i, { key: name, value }] of point.fields.entries()) {
     const field = key === 0 ? 0 : admission.field(key, name, i);
@@ -94,7 +97,7 @@ export function applyPoint({ root, admission, rules, passed }: Intake, point: Po
       continue;
     }
     if (count === SCRATCH_MAX) {
-      addLine(root, count, time);
+      add(root, count, time);
       passed.drain();
       count = 0;
     }
@@ -104,7 +107,7 @@ export function applyPoint({ root, admission, rules, passed }: Intake, point: Po
     f64.store(entry + 8, numberOf(root, value));
     count++;
   }
-  addLine(root, count, time);
+  add(root, count, time);
   passed.drain();
   if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(rules, time);
   return key;

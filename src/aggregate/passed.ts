@@ -21,8 +21,9 @@ import {
 } from "../kernel/layout.js";
 import { heapBuffer } from "../kernel/memory.js";
 import type { Point } from "../metric/lineDecoder.js";
-import { encodePoint } from "../metric/lineEncoder.js";
+import { type EncodablePoint, encodePoint } from "../metric/lineEncoder.js";
 import type { RowBlock } from "../metric/rowBlock.js";
+import type { Series } from "../metric/series.js";
 import type { Admission } from "./admission.js";
 
 /** How a process passes samples on. */
@@ -44,13 +45,42 @@ const FIRST_BYTES = 65_536;
 const NS_PER_MS = 1_000_000n;
 const REMOTE_WRITE = Buffer.from("prometheus_remote_write");
 
+/** Takes what the kernel lists at PASS_AT, and decoded lines and samples beside it. */
+export interface PassedOn {
+  /** Whether whole lines pass, which the kernel cannot tell of decoded ones. */
+  readonly asLines: boolean;
+  /** Empties the kernel's list. After every run() and add(), before the input they read is moved. */
+  drain(): void;
+  /** A decoded line, after its samples were added: itself as its own bytes [from, next) when `verbatim`. */
+  line(admission: Admission, key: number, point: Point, range: DecodedRange): void;
+  /** A sample of a series that came with its name, after it was added. */
+  sample(field: number, labels: Series["labels"], timeMs: number, value: number): void;
+}
+
+export interface DecodedRange {
+  readonly from: number;
+  readonly next: number;
+  readonly verbatim: boolean;
+}
+
 /** The bits of ROOT_PASS. */
 export function passBits(pass: PassOptions | undefined, keeps: boolean): number {
   if (pass === undefined || (pass.unmatched === "drop" && !keeps)) return 0;
   return (pass.as === "lines" ? PASS_LINES : PASS_ROWS) | (pass.unmatched === "pass" ? PASS_UNMATCHED : 0);
 }
 
-export class Passed {
+/** A sample of remote write as Telegraf's parser of it makes a point of it. */
+export function remoteWritePoint(labels: Series["labels"], timeMs: number, value: number): EncodablePoint {
+  const name = labels.find(([label]) => label === "__name__")?.[1] ?? "";
+  return {
+    measurement: REMOTE_WRITE,
+    tags: labels.filter(([label]) => label !== "__name__").map(([key, text]) => ({ key: Buffer.from(key), value: Buffer.from(text) })),
+    fields: [{ key: Buffer.from(name), value: { kind: "float", value } }],
+    time: BigInt(timeMs) * NS_PER_MS,
+  };
+}
+
+export class Passed implements PassedOn {
   readonly #root: number;
   readonly #bits: number;
   #out: Buffer = Buffer.alloc(0);
@@ -89,7 +119,7 @@ export class Passed {
   }
 
   /** A decoded line: what passes of it, as its own bytes [from, next) when that is all of it and `verbatim`. */
-  line(admission: Admission, key: number, point: Point, range: { readonly from: number; readonly next: number; readonly verbatim: boolean }): void {
+  line(admission: Admission, key: number, point: Point, range: DecodedRange): void {
     const fields = point.fields.filter(({ value }, i) =>
       value.kind === "string" ? (this.#bits & PASS_UNMATCHED) !== 0 : admission.passes(key, point, i),
     );
@@ -102,16 +132,10 @@ export class Passed {
   }
 
   /** A sample of a series that came with its name, if its Field passes. */
-  sample(field: number, labels: readonly (readonly [string, string])[], timeMs: number, value: number): void {
+  sample(field: number, labels: Series["labels"], timeMs: number, value: number): void {
     if (i32.load(field + FIELD_PASS) === 0) return;
     this.#count(1);
-    const name = labels.find(([label]) => label === "__name__")?.[1] ?? "";
-    this.#encoded({
-      measurement: REMOTE_WRITE,
-      tags: labels.filter(([label]) => label !== "__name__").map(([key, text]) => ({ key: Buffer.from(key), value: Buffer.from(text) })),
-      fields: [{ key: Buffer.from(name), value: { kind: "float", value } }],
-      time: BigInt(timeMs) * NS_PER_MS,
-    });
+    this.#encoded(remoteWritePoint(labels, timeMs, value));
   }
 
   /** What there is to hand out; `all`: also rows that could wait for more. */
@@ -129,7 +153,7 @@ export class Passed {
     f64.store(this.#root + ROOT_PASSED, f64.load(this.#root + ROOT_PASSED) + samples);
   }
 
-  #encoded(point: Parameters<typeof encodePoint>[0]): void {
+  #encoded(point: EncodablePoint): void {
     const text = encodePoint(point);
     if (text === undefined) return;
     const at = this.#reserve(text.length + 1);

@@ -22,7 +22,7 @@ import {
   START,
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
-import { addLine } from "../kernel/plan.js";
+import { beginLine } from "../kernel/route.js";
 import { SeriesReader, seriesOf, type WriteVersion } from "../metric/seriesReader.js";
 import { beginCompleteness, type Intake } from "./lines.js";
 import { notesOf } from "./typeNotes.js";
@@ -111,7 +111,7 @@ function admit(key: number, { admission, rules }: Intake, document: SeriesDocume
   return "";
 }
 
-function applySamples({ root, rules, passed }: Intake, reader: SeriesReader, field: number): void {
+function applySamples({ root, rules, add, passed }: Intake, reader: SeriesReader, field: number): void {
   // Asked for once per series, and only where samples are handed on as lines.
   const labels = passed.asLines ? reader.labels() : undefined;
   const { samples } = reader;
@@ -129,7 +129,8 @@ function applySamples({ root, rules, passed }: Intake, reader: SeriesReader, fie
     i32.store(entry + 4, SCRATCH_NUMBER);
     f64.store(entry + 8, value);
     f64.store(START, samples.starts[i] ?? 0);
-    addLine(root, 1, time);
+    beginLine(root);
+    add(root, 1, time);
     if (labels !== undefined) passed.sample(field, labels, time, value);
     else passed.drain();
     if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(rules, time);

@@ -72,6 +72,12 @@ export const ROOT_HASH: i32 = 244;
 export const ROOT_TAG_MARK: i32 = 248;
 /** i32 x 80: heads of the free lists. */
 export const ROOT_FREE: i32 = 256;
+/** With PASS_ROUTE: number of slices, of lanes, of the present division, of the current line, and of lanes marked for it. */
+export const ROOT_SLICES: i32 = 576;
+export const ROOT_LANES: i32 = 580;
+export const ROOT_DIVISION: i32 = 584;
+export const ROOT_LINE: i32 = 588;
+export const ROOT_MARKED: i32 = 592;
 
 /** Offsets from the root, whole pages. */
 export const SCRATCH_AT: i32 = 65536;
@@ -103,9 +109,21 @@ export const PASS_LINES: i32 = 1;
 export const PASS_ROWS: i32 = 2;
 /** What no rule wants passes. */
 export const PASS_UNMATCHED: i32 = 4;
-/** Entries of the list. PASS_LINES: { from i32, to i32 }; PASS_ROWS: { -> labels i32, unused, time f64 ms, value f64 }. */
+/** Nothing is added to Cells: each line is listed once per lane that one of its samples belongs to (route.ts). */
+export const PASS_ROUTE: i32 = 8;
+/** Entries of the list. PASS_ROUTE: { from i32, to i32, lane i32, unused, time f64 ms }. PASS_LINES: { from i32, to i32 }; PASS_ROWS: { -> labels i32, unused, time f64 ms, value f64 }. */
 export const PASS_RANGE_BYTES: i32 = 8;
 export const PASS_ROW_BYTES: i32 = 24;
+export const PASS_ROUTE_BYTES: i32 = 24;
+/** With PASS_ROUTE, in place of the stream's input: which lane has a SliceKey, and the lanes of the current line. */
+export const SLICES_AT: i32 = 131072;
+/** { lowest key of the slice ^ 0x80000000, lane } as i32 each, sorted. */
+export const SLICE_BYTES: i32 = 8;
+export const SLICES_MAX: i32 = 196608;
+/** i32 per lane: number of the last line that was marked for it. Then i32 each: the lanes marked for the current line. */
+export const LANES_AT: i32 = 1703936;
+export const MARKED_AT: i32 = 1835008;
+export const LANES_MAX: i32 = 4096;
 
 /** Why a sample is ignored (index into ROOT_IGNORED). */
 export const IGNORED_UNMATCHED: i32 = 0;
@@ -254,6 +272,9 @@ export const GROUP_IDENTITY: i32 = 20;
 export const GROUP_IDENTITY_BYTES: i32 = 24;
 /** uint32, as i32 bits. */
 export const GROUP_SLICE_KEY: i32 = 28;
+/** With PASS_ROUTE, where a Group has no Cells: its lane, and the division in which that was looked up. */
+export const GROUP_LANE: i32 = 8;
+export const GROUP_DIVISION: i32 = 12;
 /** Index of the output names in the engine. */
 export const GROUP_NAMES: i32 = 32;
 /** 1: alive, 0: retired or not yet seen, -1: dead (awaits the sweep). */

@@ -14,9 +14,11 @@ import {
   PASS_AT,
   PASS_BYTES,
   PASS_RANGE_BYTES,
+  PASS_ROUTE,
   PASS_ROW_BYTES,
   PASS_UNMATCHED,
   ROOT_KEY,
+  ROOT_LANES,
   ROOT_PASS,
   ROOT_PASS_USED,
   ROOT_PASSED,
@@ -28,6 +30,7 @@ import { readValue } from "./value.js";
 
 /** 1 when the list may not have room for a line of `count` fields. */
 export function passIsFull(root: i32, count: i32): i32 {
+  if ((i32.load(root + ROOT_PASS) & PASS_ROUTE) != 0) count = i32.load(root + ROOT_LANES);
   return i32.load(root + ROOT_PASS_USED) + (count + 2) * PASS_ROW_BYTES > PASS_BYTES ? 1 : 0;
 }
 

@@ -27,6 +27,7 @@ import {
   KEY_NEXT,
   LINE_BYTES_MAX,
   PASS_LINES,
+  PASS_ROUTE,
   ROOT_AT,
   ROOT_EPOCH,
   ROOT_HASH,
@@ -53,6 +54,7 @@ import {
 import { imul, unaligned } from "./leaf.js";
 import { passIsFull, passLine } from "./pass.js";
 import { addLine } from "./plan.js";
+import { routeLine } from "./route.js";
 import { readValue } from "./value.js";
 
 /** Answer of keyOf and readFields: not known yet. */
@@ -274,7 +276,8 @@ export function run(root: i32, from: i32, end: i32): i32 {
       break;
     }
     result = RUN_DONE;
-    addLine(root, count, time);
+    if ((pass & PASS_ROUTE) != 0) routeLine(root, p, q + 1, count, time);
+    else addLine(root, count, time);
     if ((pass & PASS_LINES) != 0) {
       i32.store(root + ROOT_KEY, key);
       passLine(root, p, q + 1, count);

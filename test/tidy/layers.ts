@@ -3,7 +3,7 @@ import { posix } from "node:path";
 import { importsOf, isSource, type Tree } from "./source.js";
 
 const L1_UP = ["base", "metric", "slice"];
-const AGGREGATE_FACE = ["aggregate/rule.ts", "aggregate/compile.ts", "aggregate/admission.ts"];
+const AGGREGATE_FACE = ["aggregate/rule.ts", "aggregate/compile.ts", "aggregate/admission.ts", "aggregate/partition.ts"];
 const WORLD = ["drive", "execd", "http", "sink", "store", "selfstat", "ui", "loadgen"];
 const BELOW_WORLD = [...L1_UP, "aggregate", "route", "assign", "slicelet"];
 

@@ -1,0 +1,56 @@
+// partition: ns per line from a document to the lanes' bodies, series known. 20 owners with 50 slices each; a line of R1 has four
+// fields in the groups of one service, of R7 in those of three rules.
+import { LineDocument } from "#limpet/aggregate/lineDocument.js";
+import { Partition } from "#limpet/aggregate/partition.js";
+import { readRules } from "#limpet/aggregate/ruleFile.js";
+import { loadOutputs } from "#limpet/bin/loadOutputs.js";
+import { KEY_END } from "#limpet/slice/keyRange.js";
+import type { Bench } from "./bench.js";
+import { makeWorkload, stampTimes } from "./data.js";
+import { keptBySize } from "./frozenRows.js";
+import { START_MS } from "./openEngine.js";
+import { type RuleSet, ruleFile } from "./rules.js";
+
+const OWNERS = 20;
+const SLICES = 1000;
+const outputs = await loadOutputs();
+
+function openPartition(set: RuleSet): Partition {
+  const { rules } = readRules([{ name: "bench.yaml", text: ruleFile(set, "limpet", "10s", "10s") }], { outputs, env: {}, naming: "telegraf" });
+  const partition = new Partition({ rules, outputs, naming: "telegraf", memoryBytesMax: 1 << 30, holdMs: 60_000 });
+  const lows = Uint32Array.from({ length: SLICES }, (_, i) => Math.floor((i * KEY_END) / SLICES));
+  partition.divide({ lows, numbers: Int32Array.from({ length: SLICES }, (_, i) => (i * 7) % OWNERS) }, OWNERS);
+  return partition;
+}
+
+/** Reads all of it; returns the bytes for all lanes. */
+function readAll(partition: Partition, bytes: Uint8Array): number {
+  const document = new LineDocument(bytes);
+  let taken = 0;
+  while (!document.done) {
+    partition.read(START_MS, document);
+    for (const { body } of partition.take()) taken += body.length;
+  }
+  return taken;
+}
+
+function lineBench(set: RuleSet): Bench {
+  const prepared = keptBySize((lines) => {
+    const workload = makeWorkload({ lines, series: 20_000, seed: 1, roundMs: 10_000, fullPrecision: false, shuffle: false });
+    stampTimes(workload, START_MS);
+    const partition = openPartition(set);
+    readAll(partition, workload.bytes);
+    return { partition, workload };
+  });
+  return {
+    name: `partition: ${set}`,
+    run(scale) {
+      const { partition, workload } = prepared(Math.max(1000, Math.ceil(200_000 * scale)));
+      if (readAll(partition, workload.bytes) < workload.bytes.length / 2) throw new Error("lines are missing");
+      return { ops: workload.lineEnds.length, unit: "line of 193 bytes" };
+    },
+  };
+}
+
+export const simple = lineBench("R1");
+export const many = lineBench("R7");
