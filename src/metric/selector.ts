@@ -12,6 +12,8 @@ export interface Matcher {
   readonly literals: readonly string[] | undefined;
   /** Every value that passes begins with it; "" when nothing is known. */
   readonly prefix: string;
+  /** Every value that passes contains one of these, none of them empty; undefined when nothing is known. */
+  readonly needs: readonly string[] | undefined;
 }
 
 /** Alternatives (`or`), each a conjunction of matchers; an empty conjunction takes every series. */

@@ -117,8 +117,8 @@ class Reader {
 }
 
 function literalMatcher(label: string, op: "=" | "!=", value: string): Matcher {
-  if (op === "=") return { label, op, value, accepts: (got) => got === value, literals: [value], prefix: "" };
-  return { label, op, value, accepts: (got) => got !== value, literals: undefined, prefix: "" };
+  if (op === "=") return { label, op, value, accepts: (got) => got === value, literals: [value], prefix: "", needs: undefined };
+  return { label, op, value, accepts: (got) => got !== value, literals: undefined, prefix: "", needs: undefined };
 }
 
 /** A matcher as the index and the engine use it. `error` is RE2's description of a bad regular expression. */
@@ -126,9 +126,9 @@ export function makeMatcher(label: string, op: Matcher["op"], value: string): { 
   if (op === "=" || op === "!=") return { ok: true, matcher: literalMatcher(label, op, value) };
   const compiled = compileLabelRegex(value);
   if (!compiled.ok) return compiled;
-  const { accepts, literals, prefix } = compiled.regex;
-  if (op === "=~") return { ok: true, matcher: { label, op, value, accepts, literals, prefix } };
-  return { ok: true, matcher: { label, op, value, accepts: (got) => !accepts(got), literals: undefined, prefix: "" } };
+  if (op === "=~") return { ok: true, matcher: { label, op, value, ...compiled.regex } };
+  const { accepts } = compiled.regex;
+  return { ok: true, matcher: { label, op, value, accepts: (got) => !accepts(got), literals: undefined, prefix: "", needs: undefined } };
 }
 
 /** `label op "value"`, or a metric name in quotes. */

@@ -1,7 +1,8 @@
 // A label regular expression: RE2 (linear time, no backtracking), anchored at both ends, `.` matches newlines, as Prometheus
 // and vmagent do. Besides the test it yields what the rule index can look up: the literal alternatives of `a|b|c`, else the
-// literal beginning of `foo.*`.
+// literal beginning of `foo.*`, else what every match of `.*_(?:foo|bar)` contains.
 import { RE2JS } from "re2js";
+import { regexNeeds } from "./regexNeeds.js";
 
 export interface LabelRegex {
   readonly accepts: (value: string) => boolean;
@@ -9,6 +10,8 @@ export interface LabelRegex {
   readonly literals: readonly string[] | undefined;
   /** Every accepted value begins with it; "" when nothing is known. */
   readonly prefix: string;
+  /** Every accepted value contains one of these, none of them empty; undefined when nothing is known. */
+  readonly needs: readonly string[] | undefined;
 }
 
 export type LabelRegexResult = { readonly ok: true; readonly regex: LabelRegex } | { readonly ok: false; readonly error: string };
@@ -83,9 +86,11 @@ export function compileLabelRegex(text: string): LabelRegexResult {
     const literals = literalsOf(text);
     if (literals !== undefined) {
       const set = new Set(literals);
-      return { ok: true, regex: { accepts: (value) => set.has(value), literals, prefix: "" } };
+      return { ok: true, regex: { accepts: (value) => set.has(value), literals, prefix: "", needs: undefined } };
     }
-    return { ok: true, regex: { accepts: (value) => compiled.testExact(value), literals, prefix: prefixOf(text) } };
+    const needs = regexNeeds(text);
+    const accepts = (value: string): boolean => (needs === undefined || needs.some((piece) => value.includes(piece))) && compiled.testExact(value);
+    return { ok: true, regex: { accepts, literals, prefix: prefixOf(text), needs } };
   } catch (cause) {
     // RE2JS reports a bad expression by throwing; too deep or too large ones end the same way.
     // Its text shows the flags we set as `(?s)`, which nobody wrote.

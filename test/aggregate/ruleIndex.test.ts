@@ -48,6 +48,14 @@ const patterns = [
   "a|",
   "prod.*|a",
   "abc*",
+  ".*requests",
+  ".*_(requests|errors)",
+  "(?:http|cpu)_.+",
+  ".*eu-west-[12]",
+  "(.*prod.*|.*requests.*)",
+  "[a-z]+-eu.*",
+  "p?rod.*west.*",
+  "(prod-eu-west-){1}1",
 ];
 
 const matcher = fc.oneof(
@@ -105,6 +113,29 @@ test("rule index: 5000 rules of one metric each -> a look-up tries a handful", (
     }),
   ).toEqual([77]);
   expect(tried).toBeLessThan(10);
+});
+
+test("rule index: 5000 rules of expressions alone -> a look-up of a new name tries few, of a known one none", () => {
+  let tried = 0;
+  const shapes = [".*_total_NUMBERx", "(?:a|b)_NUMBERx.*", "[a-z]+_NUMBERx_(?:sum|count)", ".+(NUMBERxa|NUMBERxb)", "(x[0-9]|y)_NUMBERx?y?"];
+  const rules = Array.from({ length: 5000 }, (_, i) => {
+    const made = rule([`{__name__=~"${(shapes[i % shapes.length] ?? "").replaceAll("NUMBER", String(10_000 + i))}",env!="dev"}`]);
+    const match = made.match.map((s) => ({
+      ...s,
+      alternatives: s.alternatives.map((all) =>
+        all.map((m) => (m.label === "__name__" ? { ...m, accepts: (got: string) => ++tried > 0 && m.accepts(got) } : m)),
+      ),
+    }));
+    return { ...made, match };
+  });
+  const index = buildRuleIndex(rules);
+  tried = 0;
+  expect(matchingRules(index, { name: "m_total_10005x", labels: [] })).toEqual([5]);
+  expect(matchingRules(index, { name: "b_10006xyz", labels: [] })).toEqual([6]);
+  expect(tried).toBeLessThan(300);
+  tried = 0;
+  expect(matchingRules(index, { name: "b_10006xyz", labels: [["pod", "new"]] })).toEqual([6]);
+  expect(tried).toBe(0);
 });
 
 test("rule index: 1000 rules that differ in a prefix or a label of the value -> a look-up tries few", () => {
