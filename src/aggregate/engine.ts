@@ -29,7 +29,7 @@ import {
   RUN_UNUSUAL,
 } from "../kernel/layout.js";
 import "../kernel/constants.js";
-import { heap8, heapBuffer } from "../kernel/memory.js";
+import { heap8, heapBuffer, PAGE_BYTES, PAGE_COUNT } from "../kernel/memory.js";
 import { closeOwner, openOwner, ownedBytes, shrinkOwner } from "../kernel/pages.js";
 import { addLine } from "../kernel/plan.js";
 import { run } from "../kernel/reader.js";
@@ -51,6 +51,8 @@ import { readSeries, type SeriesDocument } from "./seriesDocument.js";
 import { Silence } from "./silence.js";
 import { sweep } from "./sweep.js";
 
+/** What all engines of a process can use. */
+export const ENGINE_BYTES_MAX = PAGE_BYTES * PAGE_COUNT;
 const SWEEP_MS = 60_000;
 /** A Key unused for this many sweeps goes. */
 const KEY_IDLE_SWEEPS = 60;

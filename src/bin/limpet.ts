@@ -2,6 +2,7 @@
 // Entry point: parse arguments, run one command. Exit 0 done, 1 failed while running, 2 bad usage or configuration.
 import { Command, CommanderError } from "commander";
 import { normalizeArgv } from "../base/argv.js";
+import { COMMAND_NAMES, type CommandName } from "./commandNames.js";
 import { UsageError } from "./options.js";
 import { version } from "./version.js";
 
@@ -9,7 +10,7 @@ import { version } from "./version.js";
 process.removeAllListeners("warning");
 
 /** Each command's code is loaded when it is asked for: under Telegraf every start counts. */
-const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+const commands: Readonly<Record<CommandName, () => Promise<(program: Command) => void>>> = {
   up: async () => (await import("./commands/up.js")).registerUp,
   aggregate: async () => (await import("./commands/aggregate.js")).registerAggregate,
   assign: async () => (await import("./commands/assign.js")).registerAssign,
@@ -29,7 +30,8 @@ async function build(wanted: string | undefined): Promise<Command> {
     .showSuggestionAfterError()
     .exitOverride()
     .enablePositionalOptions();
-  const only = wanted !== undefined && Object.hasOwn(commands, wanted) ? commands[wanted] : undefined;
+  const name = COMMAND_NAMES.find((known) => known === wanted);
+  const only = name === undefined ? undefined : commands[name];
   const loaders = only === undefined ? Object.values(commands) : [only];
   for (const load of loaders) (await load())(program);
   program.configureOutput(output);

@@ -51,7 +51,9 @@ function tlsOf(cert: string | undefined, key: string | undefined): Listening["tl
   try {
     createSecureContext(pair);
   } catch (error) {
-    throw new UsageError(`--tls-cert ${cert}, --tls-key ${key}: ${error instanceof Error ? error.message : "cannot be used"}`);
+    throw new UsageError(
+      `--tls-cert ${cert}, --tls-key ${key}: ${error instanceof Error ? error.message : "cannot be used"}; both must be PEM, and belong together`,
+    );
   }
   return pair;
 }

@@ -8,13 +8,24 @@ export interface BrokenRequest {
   readonly message: string;
 }
 
+const WHY: Readonly<Record<string, string>> = {
+  HPE_INVALID_CONTENT_LENGTH: "content-length is no number, or stands beside transfer-encoding",
+  HPE_UNEXPECTED_CONTENT_LENGTH: "content-length is there twice, or stands beside transfer-encoding",
+  HPE_INVALID_TRANSFER_ENCODING: "transfer-encoding is another one than chunked, or stands beside content-length",
+  HPE_INVALID_CHUNK_SIZE: "the size of a chunk is no hexadecimal number",
+  HPE_INVALID_HEADER_TOKEN: "a header line is damaged",
+};
+const NO_HTTP = "this is not HTTP/1.1; is the port right, and is TLS on at both ends or at neither?";
+
 /** What to say of node's `clientError`; undefined when the client is gone and nothing can be said. */
-export function brokenRequestOf(error: unknown, requestSeconds: number): BrokenRequest | undefined {
+export function brokenRequestOf(error: unknown, limits: { readonly headersMs: number; readonly requestMs: number }): BrokenRequest | undefined {
   const code = systemErrorCode(error) ?? "";
   if (code === "HPE_HEADER_OVERFLOW") return { status: 431, message: "headers over 16 KiB" };
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return { status: 408, message: `the request took too long; at most ${String(requestSeconds)} s` };
-  if (code.startsWith("HPE_")) return { status: 400, message: "this is not HTTP/1.1; is the port right, and is TLS on at both ends or at neither?" };
-  return undefined;
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    const [headers, all] = [limits.headersMs, limits.requestMs].map((ms) => String(ms / 1000));
+    return { status: 408, message: `too slow: headers may take ${headers ?? ""} s, a request ${all ?? ""} s` };
+  }
+  return code.startsWith("HPE_") ? { status: 400, message: WHY[code] ?? NO_HTTP } : undefined;
 }
 
 const PHRASES = { 400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large" } as const;

@@ -66,8 +66,9 @@ export function writeAnswer(document: SeriesDocument, version: WriteVersion, hea
   const problem = problemOf(document);
   const written = version === "1.0" ? {} : writtenHeaders(document.samples);
   if (problem === undefined) return { status: 204, contentType: "", body: "", headers: written };
+  if (document.reader.fault !== undefined) return { ...textAnswer(400, `${problem}\n`), headers: written };
   const all = { ...written, "limpet-series-invalid": String(document.invalid) };
-  const repeats = document.reader.fault === undefined && /^Telegraf\//.test(headers["user-agent"] ?? "");
+  const repeats = /^Telegraf\//.test(headers["user-agent"] ?? "");
   return repeats ? { status: 204, contentType: "", body: "", headers: all } : { ...textAnswer(400, `${problem}\n`), headers: all };
 }
 

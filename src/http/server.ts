@@ -161,7 +161,7 @@ export async function startServer(options: ServerOptions): Promise<ListenResult>
 }
 
 function refuseBroken({ options, limits, answering }: Serving, error: Error, socket: Duplex): void {
-  const broken = brokenRequestOf(error, Math.max(limits.headersMs, limits.requestMs) / 1000);
+  const broken = brokenRequestOf(error, limits);
   if (broken !== undefined) options.counts?.add("other", broken.status);
   if (broken === undefined || !socket.writable || answering.has(socket)) socket.destroy();
   else answerBroken(socket, broken);

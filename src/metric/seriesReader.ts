@@ -8,6 +8,7 @@
 // The request as a whole is looked over first, so that a body which is no such message changes nothing. A series that cannot be
 // is left out, and the next one is read.
 // https://prometheus.io/docs/specs/prw/remote_write_spec/ and .../remote_write_spec_2_0/ (2.0-rc.4, and rc.3's start timestamps)
+import { counted } from "../base/counted.js";
 import { ProtoReader } from "./protoReader.js";
 import { decodeLabel } from "./remoteWriteDecode.js";
 import { SampleColumns } from "./sampleColumns.js";
@@ -162,7 +163,7 @@ export class SeriesReader {
     if (this.problem !== "") return;
     if (this.#numbers === this.#pairs.length) this.problem = `more than ${String(LABELS_MAX)} labels`;
     else if (this.#version === "2.0" && !this.#symbols.has(number))
-      this.problem = `label reference ${String(number)}, but there are ${String(this.#symbols.count)} symbols`;
+      this.problem = `label reference ${String(number)} of ${counted(this.#symbols.count, "symbol")}`;
     else this.#pairs[this.#numbers++] = number;
   }
 

@@ -88,7 +88,7 @@ const dropCures: Record<Exclude<DropReason, "stop">, string> = {
 };
 
 function describe(answer: Answer): string {
-  if (answer.kind === "failed") return reasons[answer.reason] ?? answer.reason;
+  if (answer.kind === "failed") return reasons[answer.reason] ?? (answer.reason.startsWith("HPE_") ? "the answer is no HTTP" : answer.reason);
   const line = answer.body.trim().split("\n", 1)[0] ?? "";
   return `HTTP ${answer.status}${line === "" ? "" : ` "${line.slice(0, 300)}"`}`;
 }
@@ -101,6 +101,7 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: "host name cannot be resolved",
   EHOSTUNREACH: "host unreachable",
   ETIMEDOUT: "timed out",
+  HPE_HEADER_OVERFLOW: "the answer's headers are over 16 KiB",
 };
 
 function cure(answer: Answer, pathCure: string): string {

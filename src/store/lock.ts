@@ -10,8 +10,8 @@
 //
 // It does not see across machines or pid namespaces: a folder shared by two containers needs one volume per container.
 import { closeSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { systemErrorCode } from "../base/systemError.js";
 
 export interface FolderLock {
@@ -25,7 +25,7 @@ const LOCK_NAME = /^lock\.(\d+)\.(\d+)\.([0-9a-f-]+)$/;
 
 /** Creates `folder` if needed and locks it for this process. Throws the system's error when the folder cannot be written. */
 export async function lockFolder(folder: string): Promise<LockResult> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const own = `lock.${process.pid}.${startTimeOf(process.pid)}.${bootId()}`;
   try {
     closeSync(openSync(join(folder, own), "wx", 0o600));
@@ -47,6 +47,29 @@ export async function lockFolder(folder: string): Promise<LockResult> {
     rmSync(join(folder, name), { force: true });
   }
   return { ok: true, lock: { release } };
+}
+
+/** As mkdir -p. Not mkdir's own `recursive`, which never returns where the parent is there and takes no folders (/proc, node 20). */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    if (code === "EEXIST") throw new Error("is no folder; name one, or a path that is free", { cause: error });
+    const parent = dirname(folder);
+    if (code !== "ENOENT" || (await isFolder(parent))) throw error;
+    await makeFolder(parent);
+    await mkdir(folder);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function refusal(folder: string, pid: number): LockResult {

@@ -119,8 +119,8 @@ describe("series reader", () => {
 
   test.each([
     ["an odd number of references", [1], "an odd number of label references"],
-    ["a symbol that is not there", [1, 7], "label reference 7, but there are 6 symbols"],
-    ["the largest reference", [4_294_967_295, 1], "label reference 4294967295, but there are 6 symbols"],
+    ["a symbol that is not there", [1, 7], "label reference 7 of 6 symbols"],
+    ["the largest reference", [4_294_967_295, 1], "label reference 4294967295 of 6 symbols"],
     ["too many labels", new Array<number>(8194).fill(1), "more than 4096 labels"],
   ])("2.0, %s -> that series has the problem, the next one is read", (_what, wrong, problem) => {
     const bytes = encodeRequest2([cpu, mem], (refs) => (refs[1] === 2 ? wrong : [1, 2]));

@@ -43,6 +43,11 @@ export function post(target: Target, body: Uint8Array, headers: Readonly<Record<
     request.destroy();
   }, target.timeoutMs);
   request.on("error", (error: NodeJS.ErrnoException) => finish({ kind: "failed", reason: error.code ?? error.message }));
+  // 101: node hands over the connection, and no response comes.
+  request.on("upgrade", (_response, socket) => {
+    finish({ kind: "failed", reason: "the answer is an upgrade to another protocol" });
+    socket.destroy();
+  });
   request.on("response", (response) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

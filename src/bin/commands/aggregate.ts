@@ -2,13 +2,14 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { Engine } from "../../aggregate/engine.js";
+import { ENGINE_BYTES_MAX, Engine } from "../../aggregate/engine.js";
 import type { Output } from "../../aggregate/output.js";
 import type { Rule } from "../../aggregate/rule.js";
 import { SnapshotError } from "../../aggregate/snapshotError.js";
 import { SteadyClock } from "../../base/clock.js";
 import { counted } from "../../base/counted.js";
 import { createLog, type Log, streamWriter } from "../../base/log.js";
+import { systemErrorCode } from "../../base/systemError.js";
 import { Aggregator, type Stopped } from "../../drive/aggregator.js";
 import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
 import { holdSignals } from "../../execd/signals.js";
@@ -23,10 +24,11 @@ import { openSink } from "../../sink/openSink.js";
 import { type Sink, SinkUrlError } from "../../sink/sink.js";
 import { checkpointFile } from "../../store/checkpointFile.js";
 import { type FolderLock, lockFolder } from "../../store/lock.js";
+import { applyConfig } from "../configFile.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { type LoadedRules, loadRules } from "../loadRules.js";
-import { applyConfig, byteSize, collect, duration, option, UsageError } from "../options.js";
+import { byteSize, collect, duration, option, UsageError } from "../options.js";
 import { createReloader } from "../reloader.js";
 import { version } from "../version.js";
 
@@ -171,6 +173,7 @@ function engineOpener(
   outputs: ReadonlyMap<string, Output>,
   sinks: readonly Sink[],
 ): (rules: readonly Rule[], startMs: number) => Engine {
+  if (memoryMax > ENGINE_BYTES_MAX) throw new UsageError(`--memory-max of ${String(memoryMax)} bytes: a process can use ${String(ENGINE_BYTES_MAX)}`);
   const marks = new Set(sinks.flatMap((sink) => [...sink.marks]));
   return (rules, startMs) => {
     try {
@@ -189,6 +192,16 @@ function engineOpener(
       throw new UsageError(`--memory-max of ${String(memoryMax)} bytes: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
+}
+
+/** What to say of a checkpoint that cannot be gone on with. */
+function startFailure(folder: string, error: unknown): unknown {
+  if (error instanceof SnapshotError) {
+    const cure = error.code === "no_memory" ? "raise --memory-max" : "start the version that wrote it, or remove the file to start without it";
+    return new UsageError(`${join(folder, "checkpoint")}: ${error.message}; ${cure}`);
+  }
+  const code = systemErrorCode(error);
+  return code === undefined ? error : new UsageError(`--data ${folder}: ${error instanceof Error ? error.message : code}; move what is in the way`);
 }
 
 /** The rules, after what there is to say of them. Throws UsageError when the files have errors. */
@@ -248,9 +261,7 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   } catch (error) {
     await server?.close(0);
     lock?.release();
-    if (!(error instanceof SnapshotError)) throw error;
-    const cure = error.code === "no_memory" ? "raise --memory-max" : "start the version that wrote it, or remove the file to start without it";
-    throw new UsageError(`${join(options.data ?? "", "checkpoint")}: ${error.message}; ${cure}`);
+    throw options.data === undefined ? error : startFailure(options.data, error);
   }
   ingest.open();
   log.info(

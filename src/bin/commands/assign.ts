@@ -17,10 +17,11 @@ import { assignerMetricsPage } from "../../selfstat/assignerMetrics.js";
 import type { RuleFileText } from "../../slice/ruleVersion.js";
 import { openFileStore } from "../../store/fileStore.js";
 import { memoryStore } from "../../store/memoryStore.js";
+import { applyConfig } from "../configFile.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { loadRules } from "../loadRules.js";
-import { applyConfig, collect, duration, option, UsageError } from "../options.js";
+import { collect, duration, option, UsageError } from "../options.js";
 import { version } from "../version.js";
 
 interface AssignOptions extends ListenOptions {
