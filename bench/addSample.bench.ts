@@ -18,7 +18,7 @@ function sampleBench(name: string, outputs: string): Bench {
     );
     const table = engine.root + ROOT_KEYS;
     const keys = Array.from({ length: i32.load(table + TABLE_MASK) + 1 }, (_, i) => tableAt(table, i)).filter((key) => key !== 0);
-    const ledger = engine.rules[0]?.ledger ?? 0;
+    const ledger = engine.parts.ledgers()[0]?.at ?? 0;
     return { root: engine.root, ledger, targets: Int32Array.from(keys, (key) => i32.load(i32.load(key + KEY_FIELDS) + FIELD_TARGETS)) };
   });
   return {

@@ -16,8 +16,7 @@ function snapshotBenches(name: string, outputs: string): Bench[] {
       linesOf(count, (i) => `cpu,host=h${String(i)} f=${String(i)}`),
       count,
     );
-    const { root, rules, admission } = engine;
-    const take = (): Uint8Array => takeSnapshot({ root, rules, admission, outbox: [] }, WHOLE, { term: "0.0", number: 1 });
+    const take = (): Uint8Array => takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 });
     return { take, bytes: take() };
   });
   const taking: Bench = {

@@ -17,16 +17,12 @@ import {
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
   FLAG_RATE,
-  GROUP_BYTES,
-  GROUP_HASH,
   GROUP_IDENTITY,
   GROUP_IDENTITY_BYTES,
   GROUP_LASTS,
   GROUP_LEDGER,
   GROUP_NAMES,
-  GROUP_NEXT,
-  GROUP_SEEN,
-  GROUP_SLICE_KEY,
+  GROUP_STATE,
   IGNORED_NAME,
   IGNORED_UNMATCHED,
   KEY_BYTES,
@@ -42,9 +38,9 @@ import {
   LAST_TIME,
   LAST_WINDOW,
   LEDGER_GROUP_COUNT,
-  LEDGER_GROUPS,
-  LEDGER_SERIES_COUNT,
+  LEDGER_RULE,
   PASS_ROUTE,
+  ROOT_CHANGED,
   ROOT_EPOCH,
   ROOT_GROUPS,
   ROOT_HASH,
@@ -52,6 +48,7 @@ import {
   ROOT_LASTS,
   ROOT_PASS,
   ROOT_SERIES,
+  RULE_SERIES,
   SCRATCH_MAX,
   TARGET_BYTES,
   TARGET_GROUP,
@@ -59,16 +56,19 @@ import {
 } from "../kernel/layout.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
 import { findKey } from "../kernel/reader.js";
-import { roomForFields } from "../kernel/shape.js";
+import { countSeries, roomForFields } from "../kernel/shape.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import { readValue } from "../kernel/value.js";
 import type { Point } from "../metric/lineDecoder.js";
 import type { Series } from "../metric/series.js";
+import { addGroup } from "./addGroup.js";
 import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
 import { decodeLatin1, FieldNameTable, plainNameEnd } from "./fieldNameTable.js";
+import { forgetFields, isObsolete } from "./keyTargets.js";
 import { lastBytesOf, remembersSeries } from "./lastShape.js";
 import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
 import { stemOf } from "./outputName.js";
+import type { Parts } from "./parts.js";
 import { Refusals } from "./refusals.js";
 import { outputSeriesOf, relabelledRows, sliceBytesOf } from "./relabelled.js";
 import { relevantTags } from "./relevantTags.js";
@@ -110,7 +110,9 @@ interface Admitted {
 export class Admission {
   readonly #root: number;
   readonly #rules: readonly CompiledRule[];
-  readonly #byLedger: ReadonlyMap<number, CompiledRule>;
+  /** By their RuleRecords. */
+  readonly #byRecord: ReadonlyMap<number, CompiledRule>;
+  readonly #parts: Parts;
   readonly #index: RuleIndex;
   readonly #cache: NameCache;
   readonly #fieldNames: FieldNameTable;
@@ -120,10 +122,12 @@ export class Admission {
   readonly #halves = new Uint32Array(2);
   /** Only when some tags make no difference. */
   readonly #shapes: Shapes | undefined;
+  /** SliceKey of the identity that group() was asked for last. */
+  sliceKey = 0;
   /** Who writes which row; only when some rule relabels its outputs, else equal names and labels tell. */
   readonly #owners: RowOwners | undefined;
   /** What was refused, for people. */
-  readonly refusals = new Refusals();
+  readonly refusals: Refusals;
   /** -> Ledger of the rule that wrote the output series of the last identity that was refused. */
   #rival = 0;
   /** Groups are told apart by SliceKey alone: who may write what is their owner's to say. */
@@ -133,10 +137,13 @@ export class Admission {
   /** The Key admitted last and the names of its line, for its fields that come next. */
   #line: { readonly key: number; readonly names: LineNames } = { key: 0, names: NO_NAMES };
 
-  constructor(root: number, rules: readonly CompiledRule[], index: RuleIndex, naming: "telegraf" | "vmagent") {
+  constructor(root: number, parts: Parts, index: RuleIndex, naming: "telegraf" | "vmagent") {
+    const { rules } = parts;
     this.#root = root;
     this.#rules = rules;
-    this.#byLedger = new Map(rules.map((compiled) => [compiled.ledger, compiled]));
+    this.#byRecord = new Map(rules.map((compiled) => [compiled.record, compiled]));
+    this.#parts = parts;
+    this.refusals = new Refusals(parts);
     this.#index = index;
     this.#cache = new NameCache(naming);
     this.#fieldNames = new FieldNameTable(root);
@@ -169,7 +176,7 @@ export class Admission {
     const length = to - from;
     const known = findKey(this.#root, from, length);
     if (known !== 0) {
-      i32.store(known + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
+      this.refresh(known);
       return known;
     }
     return this.#newKey(from, length);
@@ -188,6 +195,12 @@ export class Admission {
     if (tableAdd(this.#root, this.#root + ROOT_KEYS, hash, key) === 1) return key;
     release(this.#root, key, KEY_BYTES + length + 4);
     return 0;
+  }
+
+  /** A Key is used: if Parts have changed since it was last, and it points at what has gone, its Fields are to be admitted anew. */
+  refresh(key: number): void {
+    if (i32.load(key + KEY_EPOCH) < i32.load(this.#root + ROOT_CHANGED) && isObsolete(key, true)) forgetFields(this.#root, key);
+    i32.store(key + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
   }
 
   /**
@@ -283,7 +296,7 @@ export class Admission {
     this.#shapes?.clear();
     // Not a spread: as arguments, the names of 200 000 Groups would overflow the stack.
     for (const name of names) this.#freeNames.push(name);
-    this.#owners?.forgetDead(this.#rules);
+    this.#owners?.forgetDead(this.#parts);
     this.#line = { key: 0, names: NO_NAMES };
   }
 
@@ -314,9 +327,8 @@ export class Admission {
     return true;
   }
 
-  /** The Group of an identity, made if need be. A negative answer is a drop reason: -1 - DROPPED_*. */
+  /** The Group of an identity, made if need be. 0: no Part holds its SliceKey. A negative answer is a drop reason: -1 - DROPPED_*. */
   group(compiled: CompiledRule, identity: GroupIdentity, metric: string, capped: boolean): number {
-    if (identity.labels.length > LABELS_MAX) return -1 - DROPPED_SERIES_CAP;
     const shared = compiled.rule.outputRelabel.length > 0 ? undefined : this.#namesOf(compiled, identity.stem, metric);
     const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
     // Asked before it is known whether the Group is there: hashing takes the scratch that `bytes` below lies in.
@@ -324,28 +336,31 @@ export class Admission {
     const labels = groupLabels(identity.labels);
     const names = shared === undefined ? undefined : this.#names[shared];
     xxh64Halves(names === undefined ? sliceBytesOf(compiled, metric, identity.labels) : sliceBytesFrom(names.sliceStem, labels), this.#halves, 0);
-    const sliceKey = (this.#halves[0] ?? 0) | 0;
-    const hash = sliceKey ^ (this.#halves[1] ?? 0);
+    this.sliceKey = this.#halves[0] ?? 0;
+    const hash = this.sliceKey ^ (this.#halves[1] ?? 0);
+    const ledger = this.#parts.at(this.sliceKey)?.ledgers[compiled.index];
+    if (ledger === undefined) return 0;
+    if (identity.labels.length > LABELS_MAX) return -1 - DROPPED_SERIES_CAP;
     const bytes = identityBytes(labels, names === undefined ? Buffer.from(identity.stem) : names.stemBytes);
     const table = this.#root + ROOT_GROUPS;
     for (let slot = tableProbe(table, hash, -1); slot >= 0; slot = tableProbe(table, hash, slot)) {
       const group = tableAt(table, slot);
+      if (i32.load(group + GROUP_STATE) === -1) continue;
       const at = i32.load(group + GROUP_IDENTITY);
       if (i32.load(group + GROUP_IDENTITY_BYTES) !== bytes.length || bytes.compare(heap8, at, at + bytes.length) !== 0) continue;
-      const ledger = i32.load(group + GROUP_LEDGER);
-      if (ledger === compiled.ledger) return group;
+      if (i32.load(group + GROUP_LEDGER) === ledger.at) return group;
       // With relabelled rules about, the rows themselves tell.
       if (this.#routes || shared === undefined || rows !== undefined || !this.#shareOutput(group, shared)) continue;
-      this.#rival = ledger;
+      this.#rival = i32.load(group + GROUP_LEDGER);
       return -1 - DROPPED_IDENTITY;
     }
     if (taken !== 0) {
       this.#rival = taken < 0 ? 0 : i32.load(taken + GROUP_LEDGER);
       return -1 - DROPPED_IDENTITY;
     }
-    if (capped && i32.load(compiled.ledger + LEDGER_GROUP_COUNT) >= compiled.rule.maxGroups) return -1 - DROPPED_SERIES_CAP;
+    if (capped && this.#parts.sum(compiled, LEDGER_GROUP_COUNT) >= compiled.rule.maxGroups) return -1 - DROPPED_SERIES_CAP;
     const own = shared ?? this.#addNames({ ...namesOf(compiled, metric), relabelled: relabelledRows(compiled, metric, identity.labels) });
-    const group = this.#newGroup(compiled, own, bytes, { hash, sliceKey });
+    const group = addGroup(this.#root, ledger.at, bytes, { names: own, hash, sliceKey: this.sliceKey });
     if (group > 0 && rows !== undefined) this.#owners?.take(rows, group);
     if (group < 0 && shared === undefined) this.#freeNames.push(own);
     return group;
@@ -360,8 +375,7 @@ export class Admission {
       if (i32.load(last + LAST_GROUP) === group && i32.load(last + LAST_HASH_LOW) === hash.low && i32.load(last + LAST_HASH_HIGH) === hash.high)
         return last;
     }
-    const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
-    if (capped && count >= compiled.rule.maxSeries) return -1 - DROPPED_SERIES_CAP;
+    if (capped && i32.load(compiled.record + RULE_SERIES) >= compiled.rule.maxSeries) return -1 - DROPPED_SERIES_CAP;
     const bytes = lastBytesOf(compiled);
     const last = allocate(this.#root, bytes);
     if (last === 0) return -1 - DROPPED_MEMORY;
@@ -376,7 +390,7 @@ export class Admission {
     i32.store(last + LAST_GROUP, group);
     i32.store(last + LAST_NEXT, i32.load(group + GROUP_LASTS));
     i32.store(group + GROUP_LASTS, last);
-    i32.store(compiled.ledger + LEDGER_SERIES_COUNT, count + 1);
+    countSeries(group, 1);
     return last;
   }
 
@@ -400,7 +414,7 @@ export class Admission {
     if (this.#shapes !== undefined && compiled.rule.outputRelabel.length === 0)
       return this.group(compiled, { stem, labels: grouping.labels }, input.name, true);
     const known = this.#cache.group(field, compiled, grouping);
-    if (known !== undefined) return known;
+    if (known !== undefined && i32.load(known + GROUP_STATE) !== -1) return known;
     const group = this.group(compiled, { stem, labels: grouping.labels }, input.name, true);
     if (group > 0) this.#cache.addGroup(field, compiled, grouping, group);
     return group;
@@ -410,37 +424,36 @@ export class Admission {
   #remember(target: number, hash: { readonly low: number; readonly high: number }): void {
     const group = i32.load(target + TARGET_GROUP);
     const ledger = i32.load(group + GROUP_LEDGER);
-    const compiled = this.#byLedger.get(ledger);
+    const compiled = this.#byRecord.get(i32.load(ledger + LEDGER_RULE));
     const last = compiled === undefined ? -1 - DROPPED_MEMORY : this.last(compiled, group, hash, true);
     if (last < 0) refuseAt(target, ledger, last);
     else i32.store(target + TARGET_LAST, last);
   }
 
   #target(compiled: CompiledRule, admitted: Admitted, target: number): void {
-    const refuse = (answer: number): void => {
-      refuseAt(target, compiled.ledger, answer);
-      const rival = this.#rules.find(({ ledger }) => ledger === this.#rival);
-      this.refusals.note(compiled, admitted.input, -1 - answer, rival);
-    };
     const group = this.#groupOf(compiled, admitted);
-    if (group < 0) {
-      refuse(group);
-      return;
-    }
-    const count = i32.load(compiled.ledger + LEDGER_SERIES_COUNT);
-    let last = 0;
-    if (remembersSeries(compiled)) {
-      last = this.last(compiled, group, this.#cache.seriesHash(admitted.input), true);
-      if (last < 0) {
-        refuse(last);
-        return;
-      }
-    } else if (count >= compiled.rule.maxSeries) {
-      refuse(-1 - DROPPED_SERIES_CAP);
-      return;
-    } else i32.store(compiled.ledger + LEDGER_SERIES_COUNT, count + 1);
-    i32.store(target + TARGET_GROUP, group);
-    i32.store(target + TARGET_LAST, last);
+    const last = group > 0 ? this.#lastOf(compiled, group, admitted.input) : group;
+    const refused = group <= 0 || last < 0;
+    i32.store(target + TARGET_GROUP, refused ? 0 : group);
+    i32.store(target + TARGET_LAST, refused ? this.#refusal(compiled, group, last, admitted.input) : last);
+  }
+
+  /** What stands in a target without a Group: the Ledger that counts its samples as dropped, and why; 0 when no Part holds it. */
+  #refusal(compiled: CompiledRule, group: number, answer: number, input: Series): number {
+    if (group === 0) return 0;
+    const rival = this.#rival === 0 ? 0 : i32.load(this.#rival + LEDGER_RULE);
+    this.refusals.note(compiled, input, -1 - answer, this.#byRecord.get(rival));
+    const ledger = group > 0 ? i32.load(group + GROUP_LEDGER) : this.#parts.at(this.sliceKey)?.ledgers[compiled.index]?.at;
+    if (ledger === undefined) throw new Error("a refused Group is in no Part");
+    return ledger | (-1 - answer);
+  }
+
+  /** The Last of the Series, 0 when the rule keeps none; then it is counted in its place. Negative as for group(). */
+  #lastOf(compiled: CompiledRule, group: number, input: Series): number {
+    if (remembersSeries(compiled)) return this.last(compiled, group, this.#cache.seriesHash(input), true);
+    if (i32.load(compiled.record + RULE_SERIES) >= compiled.rule.maxSeries) return -1 - DROPPED_SERIES_CAP;
+    countSeries(group, 1);
+    return 0;
   }
 
   #namesOf(compiled: CompiledRule, stem: string, metric: string): number {
@@ -461,29 +474,6 @@ export class Admission {
   #shareOutput(group: number, names: number): boolean {
     const theirs = new Set(this.names(i32.load(group + GROUP_NAMES)).texts);
     return this.names(names).texts.some((text) => theirs.has(text));
-  }
-
-  #newGroup(compiled: CompiledRule, names: number, identity: Buffer, key: { hash: number; sliceKey: number }): number {
-    const root = this.#root;
-    const group = allocate(root, GROUP_BYTES);
-    const at = group === 0 ? 0 : allocate(root, identity.length);
-    if (at === 0 || tableAdd(root, root + ROOT_GROUPS, key.hash, group) === 0) {
-      if (at !== 0) release(root, at, identity.length);
-      if (group !== 0) release(root, group, GROUP_BYTES);
-      return -1 - DROPPED_MEMORY;
-    }
-    identity.copy(heapBuffer, at);
-    i32.store(group + GROUP_LEDGER, compiled.ledger);
-    i32.store(group + GROUP_IDENTITY, at);
-    i32.store(group + GROUP_IDENTITY_BYTES, identity.length);
-    i32.store(group + GROUP_SLICE_KEY, key.sliceKey);
-    i32.store(group + GROUP_NAMES, names);
-    i32.store(group + GROUP_HASH, key.hash);
-    f64.store(group + GROUP_SEEN, Number.NEGATIVE_INFINITY);
-    i32.store(group + GROUP_NEXT, i32.load(compiled.ledger + LEDGER_GROUPS));
-    i32.store(compiled.ledger + LEDGER_GROUPS, group);
-    i32.store(compiled.ledger + LEDGER_GROUP_COUNT, i32.load(compiled.ledger + LEDGER_GROUP_COUNT) + 1);
-    return group;
   }
 }
 

@@ -1,4 +1,5 @@
-// Lays Rules out in kernel memory: one RuleRecord (what add() must do) and one Ledger (what was done) per Rule and Slice.
+// Lays Rules out in kernel memory: one RuleRecord per Rule, which says what add() must do. What was done stands in Ledgers, one per
+// Rule and Part (part.ts).
 // The order of states in a Cell is fixed: basic, moments, counter, then the addresses of sketch, series, values, histogram; a
 // rule keeps those its outputs ask for.
 import { allocate } from "../kernel/alloc.js";
@@ -22,10 +23,6 @@ import {
   KIND_SERIES,
   KIND_SKETCH,
   KIND_VALUES,
-  LEDGER_BYTES,
-  LEDGER_CLOSED,
-  LEDGER_COMPLETE,
-  LEDGER_RULE,
   MOMENTS_BYTES,
   RULE_BYTES,
   RULE_CELL_BYTES,
@@ -56,8 +53,6 @@ export interface CompiledOutput {
   readonly rows: readonly OutputRow[];
   /** What receivers are told of its rows: a place in rowTypes. */
   readonly type: number;
-  /** Windows that start before it (ms) yield no rows: their state is not whole. */
-  cleanFromMs: number;
 }
 
 /** The names one metric gets from a rule: what Groups share, made once per (rule, metric name). */
@@ -87,12 +82,8 @@ export interface CompiledRule {
   readonly seriesAt: number;
   readonly valuesAt: number;
   readonly histogramAt: number;
-  /** -> RuleRecord, -> Ledger */
+  /** -> RuleRecord */
   readonly record: number;
-  readonly ledger: number;
-  /** Windows flushed, and those flushed before their end. */
-  windowsFlushed: number;
-  windowsPartial: number;
 }
 
 const KIND_FLAGS: Readonly<Record<StateKind, number>> = {
@@ -126,17 +117,12 @@ function flagsOf(rule: Rule, outputs: readonly CompiledOutput[]): number {
   return flags;
 }
 
-/** Allocates a rule's records. Windows whose end + grace lies before `startMs` count as closed. Throws on an output that is not loaded. */
-export function compileRule(
-  root: number,
-  rule: Rule,
-  index: number,
-  context: { readonly outputs: ReadonlyMap<string, Output>; readonly startMs: number; readonly completeMs: number },
-): CompiledRule {
+/** Allocates a rule's record. Throws on an output that is not loaded. */
+export function compileRule(root: number, rule: Rule, index: number, known: ReadonlyMap<string, Output>): CompiledRule {
   const outputs = rule.outputs.map((call) => {
-    const output = context.outputs.get(call.name);
+    const output = known.get(call.name);
     if (output === undefined) throw new Error(`${rule.place}: output ${call.name} is not loaded`);
-    return { output, rows: output.rows(call.args), type: rowTypes.indexOf(rule.type ?? output.type), cleanFromMs: Number.NEGATIVE_INFINITY };
+    return { output, rows: output.rows(call.args), type: rowTypes.indexOf(rule.type ?? output.type) };
   });
   const flags = flagsOf(rule, outputs);
   let size = BASIC_AT;
@@ -154,8 +140,7 @@ export function compileRule(
   const histogramAt = room(KIND_HISTOGRAM, SLOT_BYTES);
 
   const record = allocate(root, RULE_BYTES);
-  const ledger = allocate(root, LEDGER_BYTES);
-  if (record === 0 || ledger === 0) throw new Error(`${rule.place}: no memory for the rule; raise --memory-max`);
+  if (record === 0) throw new Error(`${rule.place}: no memory for the rule; raise --memory-max`);
   i32.store(record + RULE_FLAGS, flags);
   i32.store(record + RULE_CELL_BYTES, size);
   i32.store(record + RULE_MOMENTS_AT, momentsAt);
@@ -170,9 +155,6 @@ export function compileRule(
   f64.store(record + RULE_WINDOW, Number.NEGATIVE_INFINITY);
   f64.store(record + RULE_MEMORY, rule.seriesMemoryMs);
   f64.store(record + RULE_DEDUP, rule.dedupMs);
-  i32.store(ledger + LEDGER_RULE, record);
-  f64.store(ledger + LEDGER_CLOSED, Math.floor((context.startMs - rule.graceMs) / rule.intervalMs) * rule.intervalMs);
-  f64.store(ledger + LEDGER_COMPLETE, context.completeMs);
   return {
     rule,
     index,
@@ -186,9 +168,6 @@ export function compileRule(
     valuesAt,
     histogramAt,
     record,
-    ledger,
-    windowsFlushed: 0,
-    windowsPartial: 0,
   };
 }
 

@@ -44,6 +44,8 @@ import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
 import { applyPoint, clearTheWay, type Intake, isTooLong, TOO_LONG } from "./lines.js";
 import type { Output } from "./output.js";
+import type { Ledger, Part } from "./part.js";
+import { openParts, type Parts } from "./parts.js";
 import { Passed, type PassedAction, type PassOptions, passBits } from "./passed.js";
 import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
@@ -90,6 +92,8 @@ export type EngineAction =
 export class Engine {
   readonly root: number;
   readonly rules: readonly CompiledRule[];
+  /** What it holds. At first one Part, the whole key space. */
+  readonly parts: Parts;
   readonly admission: Admission;
   readonly #options: EngineOptions;
   readonly #writer = new RowWriter();
@@ -106,6 +110,8 @@ export class Engine {
   /** Newlines consumed outside run(), for line numbers. */
   #slowLines = 0;
   #sweptMs: number;
+  /** ROOT_EPOCH of the last KEY_IDLE_SWEEPS sweeps. */
+  readonly #sweepEpochs: number[] = [];
   /** Whether it is known since when series memory is complete. */
   #complete: boolean;
   #linesInvalid: Record<string, number> = {};
@@ -120,6 +126,7 @@ export class Engine {
     this.root = openOwner(ROOT_PAGES, options.memoryBytesMax);
     try {
       this.rules = openRules(this.root, options);
+      this.parts = openParts(this.root, this.rules, options.startMs);
     } catch (cause) {
       closeOwner(this.root);
       throw cause;
@@ -127,9 +134,9 @@ export class Engine {
     const root = this.root;
     i32.store(root + ROOT_PASS, passBits(options.pass, options.rules.some(keepsMatched)));
     this.#passed = new Passed(root);
-    this.admission = new Admission(root, this.rules, buildRuleIndex(options.rules), options.naming);
-    this.#intake = { root, admission: this.admission, rules: this.rules, add: addLine, passed: this.#passed };
-    this.#silence = new Silence(this.rules, options.startMs);
+    this.admission = new Admission(root, this.parts, buildRuleIndex(options.rules), options.naming);
+    this.#intake = { root, admission: this.admission, parts: this.parts, add: addLine, passed: this.#passed };
+    this.#silence = new Silence(this.parts, options.startMs);
     this.#sweptMs = options.startMs;
     this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;
   }
@@ -170,7 +177,7 @@ export class Engine {
   ledger(): EngineLedger & NameLosses & { readonly linesRead: number; readonly linesInvalid: Readonly<Record<string, number>> } {
     const read = this.#linesRead + f64.load(this.root + ROOT_LINES);
     return {
-      ...readLedger(this.root, this.rules),
+      ...readLedger(this.root, this.parts),
       ...this.admission.nameLosses(this.#nameLosses),
       linesRead: read,
       linesInvalid: { ...this.#linesInvalid },
@@ -307,53 +314,72 @@ export class Engine {
   }
 
   #tick(nowMs: number, actions: EngineAction[]): void {
-    for (const compiled of this.rules) {
-      const { intervalMs, graceMs } = compiled.rule;
-      const due = Math.floor((nowMs - graceMs) / intervalMs) * intervalMs;
-      if (f64.load(compiled.ledger + LEDGER_CLOSED) >= due) continue;
-      for (;;) {
-        const window = nextWindow(compiled);
-        if (window + intervalMs > due) break;
-        this.#close(compiled, window, window + intervalMs, actions);
-      }
-      f64.store(compiled.ledger + LEDGER_CLOSED, due);
-    }
+    for (const part of this.parts.list) if (part.mode === "serving") this.#closeDue(nowMs, part, actions);
     for (const message of this.admission.refusals.take(nowMs)) actions.push({ kind: "warning", about: "refused", message });
     for (const message of this.#silence.take(nowMs, f64.load(this.root + ROOT_RECEIVED))) actions.push({ kind: "warning", about: "silent", message });
-    if (nowMs - this.#sweptMs < SWEEP_MS) return;
-    this.#sweptMs = nowMs;
-    i32.store(this.root + ROOT_EPOCH, i32.load(this.root + ROOT_EPOCH) + 1);
-    const swept = sweep(this.root, this.rules, KEY_IDLE_SWEEPS);
+    const due = nowMs - this.#sweptMs >= SWEEP_MS;
+    if (!due && !this.parts.hasDropped) return;
+    const swept = sweep(this.root, this.parts, due ? this.#nextSweep(nowMs) : 0);
     if (swept.groups > 0) this.admission.forgetGroups(swept.names);
   }
 
-  #finish(nowMs: number, actions: EngineAction[]): void {
-    const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
-    for (const compiled of this.rules) {
-      const last = lastWindow(compiled);
-      let stamp = nowMs;
+  /** Begins a new epoch; returns the one since which a Key must have been used to stay. */
+  #nextSweep(nowMs: number): number {
+    this.#sweptMs = nowMs;
+    const epoch = i32.load(this.root + ROOT_EPOCH) + 1;
+    i32.store(this.root + ROOT_EPOCH, epoch);
+    this.#sweepEpochs.push(epoch);
+    return this.#sweepEpochs.length > KEY_IDLE_SWEEPS ? (this.#sweepEpochs.shift() ?? 0) : 0;
+  }
+
+  #closeDue(nowMs: number, part: Part, actions: EngineAction[]): void {
+    for (const ledger of part.ledgers) {
+      const { intervalMs, graceMs } = ledger.compiled.rule;
+      const due = Math.floor((nowMs - graceMs) / intervalMs) * intervalMs;
+      if (f64.load(ledger.at + LEDGER_CLOSED) >= due) continue;
       for (;;) {
-        const window = nextWindow(compiled);
-        const endMs = window + compiled.rule.intervalMs;
-        if (window > last || window === Number.POSITIVE_INFINITY) break;
-        if (replay || endMs <= nowMs) this.#close(compiled, window, endMs, actions);
-        else {
-          // One value per series and timestamp: a window that ended just now has this stamp, and a second unfinished one
-          // (samples from the near future) is one later.
-          if (f64.load(compiled.ledger + LEDGER_CLOSED) === stamp) stamp++;
-          this.#close(compiled, window, stamp, actions);
-          compiled.windowsPartial++;
-          stamp++;
-        }
+        const window = nextWindow(ledger);
+        if (window + intervalMs > due) break;
+        this.#close(ledger, window, window + intervalMs, actions);
+      }
+      f64.store(ledger.at + LEDGER_CLOSED, due);
+    }
+  }
+
+  #finish(nowMs: number, actions: EngineAction[]): void {
+    const serving = this.parts.list.filter(({ mode }) => mode === "serving");
+    for (const { index } of this.rules) {
+      const ledgers = serving.flatMap((part) => part.ledgers[index] ?? []);
+      const last = lastWindow(ledgers);
+      for (const ledger of ledgers) this.#finishLedger(nowMs, ledger, last, actions);
+    }
+  }
+
+  /** Closes all Windows up to the one that starts at `last`. */
+  #finishLedger(nowMs: number, ledger: Ledger, last: number, actions: EngineAction[]): void {
+    const replay = this.#options.startMs === Number.NEGATIVE_INFINITY;
+    let stamp = nowMs;
+    for (;;) {
+      const window = nextWindow(ledger);
+      const endMs = window + ledger.compiled.rule.intervalMs;
+      if (window > last || window === Number.POSITIVE_INFINITY) return;
+      if (replay || endMs <= nowMs) this.#close(ledger, window, endMs, actions);
+      else {
+        // One value per series and timestamp: a window that ended just now has this stamp, and a second unfinished one
+        // (samples from the near future) is one later.
+        if (f64.load(ledger.at + LEDGER_CLOSED) === stamp) stamp++;
+        this.#close(ledger, window, stamp, actions);
+        ledger.windowsPartial++;
+        stamp++;
       }
     }
   }
 
-  #close(compiled: CompiledRule, windowMs: number, stampMs: number, actions: EngineAction[]): void {
-    const labels = (names: number): RowLabels => this.#rowLabels(compiled, names);
+  #close(ledger: Ledger, windowMs: number, stampMs: number, actions: EngineAction[]): void {
+    const labels = (names: number): RowLabels => this.#rowLabels(ledger.compiled, names);
     const writers = { writer: this.#writer, stale: this.#stale, zero: this.#zero };
-    const blocks = closeWindow({ root: this.root, compiled, ...writers, labels, windowMs, stampMs, startMs: this.#options.startMs });
-    compiled.windowsFlushed++;
+    const blocks = closeWindow({ root: this.root, ledger, ...writers, labels, windowMs, stampMs, startMs: this.#options.startMs });
+    ledger.windowsFlushed++;
     for (const block of blocks) actions.push({ kind: "rows", block });
   }
 
@@ -383,9 +409,7 @@ function openRules(root: number, options: EngineOptions): CompiledRule[] {
   for (const table of [ROOT_KEYS, ROOT_GROUPS, ROOT_LASTS]) {
     if (tableOpen(root, root + table, 1024) === 0) throw new Error("no memory for the engine's tables; raise --memory-max");
   }
-  const replay = options.startMs === Number.NEGATIVE_INFINITY;
-  const context = { outputs: options.outputs, startMs: options.startMs, completeMs: replay ? Number.NaN : options.startMs };
-  return options.rules.map((rule, i) => compileRule(root, rule, i, context));
+  return options.rules.map((rule, i) => compileRule(root, rule, i, options.outputs));
 }
 
 /** Line and column (bytes, from 1) of an address within the line that starts at `from`, which is line number `line`. */

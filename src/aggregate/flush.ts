@@ -38,6 +38,7 @@ import { addHeld } from "../kernel/plan.js";
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.js";
 import type { CompiledOutput, CompiledRule, OutputNames } from "./compile.js";
+import type { Ledger } from "./part.js";
 import { FlushView } from "./windowView.js";
 
 /** Name and own labels of a row of an output, per OutputNames; undefined: a row that is not sent. */
@@ -62,7 +63,7 @@ export function rowLabelsOf(compiled: CompiledRule, names: OutputNames): RowLabe
 
 export interface Closing {
   readonly root: number;
-  readonly compiled: CompiledRule;
+  readonly ledger: Ledger;
   readonly writer: RowWriter;
   /** Where marks go; undefined: nobody wants them. */
   readonly stale: RowWriter | undefined;
@@ -78,10 +79,11 @@ export interface Closing {
 
 /** Closes one Window and returns its rows in the order of their times: zeroes of new Groups, samples, ends of retired Groups. */
 export function closeWindow(closing: Closing): RowBlock[] {
-  const { root, compiled, windowMs } = closing;
+  const { root, ledger, windowMs } = closing;
+  const { compiled } = ledger;
   const view = new FlushView(compiled);
   const endMs = windowMs + compiled.rule.intervalMs;
-  for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+  for (let group = i32.load(ledger.at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
     const oldest = i32.load(group + GROUP_OLDEST);
     let cell = oldest !== 0 && f64.load(oldest + CELL_WINDOW) === windowMs ? oldest : 0;
     if (cell !== 0 && (compiled.flags & FLAG_DEDUP) !== 0) addHeld(root, group, endMs);
@@ -101,12 +103,12 @@ export function closeWindow(closing: Closing): RowBlock[] {
     if (born) emitZeroes(closing, group, view);
     if (cell !== 0) releaseCell(root, group, cell);
   }
-  f64.store(compiled.ledger + LEDGER_CLOSED, endMs);
+  f64.store(ledger.at + LEDGER_CLOSED, endMs);
   return [...blockOf(closing, closing.zero, "zero"), ...blockOf(closing, closing.writer), ...blockOf(closing, closing.stale, "stale")];
 }
 
 /** What a writer holds, as a block; none when it is empty. */
-function blockOf({ compiled, stampMs }: Closing, writer: RowWriter | undefined, mark?: MarkKind): RowBlock[] {
+function blockOf({ ledger: { compiled }, stampMs }: Closing, writer: RowWriter | undefined, mark?: MarkKind): RowBlock[] {
   if (writer === undefined || writer.rowCount === 0) return [];
   const { rowCount } = writer;
   return [{ rule: compiled.rule.name, windowEndMs: stampMs, rowCount, bytes: writer.take(), ...(mark === undefined ? {} : { mark }) }];
@@ -124,8 +126,8 @@ function enter(group: number, cell: number, windowMs: number): boolean {
 }
 
 /** Whether a Group without samples in the Window is (still) alive at its end. */
-function staysAlive({ compiled }: Closing, group: number, endMs: number): boolean {
-  return i32.load(group + GROUP_STATE) === 1 && endMs - f64.load(group + GROUP_SEEN) <= compiled.rule.stalenessMs;
+function staysAlive({ ledger }: Closing, group: number, endMs: number): boolean {
+  return i32.load(group + GROUP_STATE) === 1 && endMs - f64.load(group + GROUP_SEEN) <= ledger.compiled.rule.stalenessMs;
 }
 
 /** The end of a Group: each of its series is marked stale, its totals are forgotten. */
@@ -148,7 +150,8 @@ function emitZeroes(closing: Closing, group: number, view: FlushView): void {
 }
 
 /** What a closing Cell adds to the numbers that run on. */
-function addToTotals({ root, compiled, windowMs }: Closing, group: number, cell: number): void {
+function addToTotals({ root, ledger, windowMs }: Closing, group: number, cell: number): void {
+  const { compiled } = ledger;
   if ((compiled.flags & KIND_COUNTER) !== 0) {
     foldRates(compiled.record, group, windowMs);
     addToTotal(group, cell + compiled.counterAt);
@@ -160,13 +163,14 @@ function addToTotals({ root, compiled, windowMs }: Closing, group: number, cell:
   if (i32.load(group + GROUP_HISTOGRAM) === 0) i32.store(group + GROUP_HISTOGRAM, openHistogram(root));
   const running = i32.load(group + GROUP_HISTOGRAM);
   if (running === 0 || mergeHistogram(root, running, counted) === 0) {
-    f64.store(compiled.ledger + LEDGER_DROPPED + DROPPED_MEMORY * 8, f64.load(compiled.ledger + LEDGER_DROPPED + DROPPED_MEMORY * 8) + 1);
+    f64.store(ledger.at + LEDGER_DROPPED + DROPPED_MEMORY * 8, f64.load(ledger.at + LEDGER_DROPPED + DROPPED_MEMORY * 8) + 1);
   }
 }
 
 /** One row per series of a Group; a zero for cumulative ones only. */
 function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; view: FlushView; timestampMs: number; value: number }): void {
-  const { compiled } = closing;
+  const { ledger } = closing;
+  const { compiled } = ledger;
   const { group, view, timestampMs, value } = mark;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
@@ -175,7 +179,7 @@ function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; v
   const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
   for (let i = 0; i < compiled.outputs.length; i++) {
     const entry = compiled.outputs[i];
-    if (entry === undefined || closing.windowMs < entry.cleanFromMs) continue;
+    if (entry === undefined || closing.windowMs < (ledger.cleanFromMs[i] ?? 0)) continue;
     const cumulative = entry.output.type === "counter";
     if (value === 0 && !cumulative) continue;
     const startMs = cumulative ? f64.load(group + GROUP_START) : 0;
@@ -187,7 +191,8 @@ function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; v
 }
 
 function emit(closing: Closing, group: number, view: FlushView, idle: boolean): void {
-  const { compiled, writer, stampMs } = closing;
+  const { ledger, writer, stampMs } = closing;
+  const { compiled } = ledger;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
   const relabelled = compiled.rule.outputRelabel.length > 0;
@@ -195,7 +200,7 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
   const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
   for (let i = 0; i < compiled.outputs.length; i++) {
     const entry = compiled.outputs[i];
-    if (entry === undefined || closing.windowMs < entry.cleanFromMs || (idle && entry.output.idle === "nothing")) continue;
+    if (entry === undefined || closing.windowMs < (ledger.cleanFromMs[i] ?? 0) || (idle && entry.output.idle === "nothing")) continue;
     const startMs = entry.output.type === "counter" ? f64.load(group + GROUP_START) : 0;
     for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
       const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);
@@ -210,10 +215,10 @@ function nextRow({ output }: CompiledOutput, view: FlushView, from: number): num
 }
 
 /** Start of the first Window that has something to close: the oldest Cell's, or the next one while a Group is alive. +Infinity: none. */
-export function nextWindow(compiled: CompiledRule): number {
+export function nextWindow(ledger: Ledger): number {
   let next = Number.POSITIVE_INFINITY;
-  const closed = f64.load(compiled.ledger + LEDGER_CLOSED);
-  for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+  const closed = f64.load(ledger.at + LEDGER_CLOSED);
+  for (let group = i32.load(ledger.at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
     const oldest = i32.load(group + GROUP_OLDEST);
     if (oldest !== 0) next = Math.min(next, f64.load(oldest + CELL_WINDOW));
     if (i32.load(group + GROUP_STATE) === 1) return Math.min(next, closed);
@@ -221,12 +226,14 @@ export function nextWindow(compiled: CompiledRule): number {
   return next;
 }
 
-/** Start of the newest open Window, -Infinity when none is open. */
-export function lastWindow(compiled: CompiledRule): number {
+/** Start of the newest Window that one of a rule's Ledgers has open, -Infinity when none has. */
+export function lastWindow(ledgers: readonly Ledger[]): number {
   let last = Number.NEGATIVE_INFINITY;
-  for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
-    const newest = i32.load(group + GROUP_NEWEST);
-    if (newest !== 0) last = Math.max(last, f64.load(newest + CELL_WINDOW));
+  for (const { at } of ledgers) {
+    for (let group = i32.load(at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+      const newest = i32.load(group + GROUP_NEWEST);
+      if (newest !== 0) last = Math.max(last, f64.load(newest + CELL_WINDOW));
+    }
   }
   return last;
 }

@@ -25,6 +25,8 @@ import {
   TABLE_COUNT,
 } from "../kernel/layout.js";
 import type { CompiledRule } from "./compile.js";
+import type { Ledger, Part } from "./part.js";
+import type { Parts } from "./parts.js";
 
 /** Reasons in the order of their indices in kernel/layout.ts. */
 export const ignoreReasons = ["unmatched", "string", "name", "memory", "stale", "nan", "histogram"] as const;
@@ -63,45 +65,52 @@ export interface EngineLedger {
   readonly rules: readonly RuleLedger[];
 }
 
-function reasonsAt(address: number, reasons: readonly string[]): Record<string, number> {
+function sumAt(ledgers: readonly Ledger[], offset: number): number {
+  return ledgers.reduce((sum, { at }) => sum + f64.load(at + offset), 0);
+}
+
+function reasons(names: readonly string[], countOf: (index: number) => number): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const [i, reason] of reasons.entries()) {
-    const count = f64.load(address + i * 8);
-    if (count > 0) counts[reason] = count;
+  for (const [i, name] of names.entries()) {
+    const count = countOf(i);
+    if (count > 0) counts[name] = count;
   }
   return counts;
 }
 
-export function readRuleLedger(compiled: CompiledRule): RuleLedger {
-  const { ledger, rule } = compiled;
-  const superseded = f64.load(ledger + LEDGER_SUPERSEDED);
-  const negative = f64.load(ledger + LEDGER_NEGATIVE);
+/** What a rule did in some Parts. */
+export function readRuleLedger(compiled: CompiledRule, parts: readonly Part[]): RuleLedger {
+  const ledgers = parts.flatMap((part) => part.ledgers[compiled.index] ?? []);
+  const superseded = sumAt(ledgers, LEDGER_SUPERSEDED);
+  const negative = sumAt(ledgers, LEDGER_NEGATIVE);
   return {
-    rule: rule.name,
-    pairsMatched: f64.load(ledger + LEDGER_MATCHED),
-    pairsApplied: f64.load(ledger + LEDGER_APPLIED),
-    pairsDuplicate: f64.load(ledger + LEDGER_DUPLICATE),
+    rule: compiled.rule.name,
+    pairsMatched: sumAt(ledgers, LEDGER_MATCHED),
+    pairsApplied: sumAt(ledgers, LEDGER_APPLIED),
+    pairsDuplicate: sumAt(ledgers, LEDGER_DUPLICATE),
     pairsIgnored: { ...(superseded > 0 ? { superseded } : {}), ...(negative > 0 ? { negative } : {}) },
-    pairsDropped: reasonsAt(ledger + LEDGER_DROPPED, dropReasons),
-    pairsPending: f64.load(ledger + LEDGER_PENDING),
-    pairsCarried: f64.load(ledger + LEDGER_CARRIED),
-    counterResets: f64.load(ledger + LEDGER_RESETS),
-    groups: i32.load(ledger + LEDGER_GROUP_COUNT),
-    series: i32.load(ledger + LEDGER_SERIES_COUNT),
-    windowsFlushed: compiled.windowsFlushed,
-    windowsPartial: compiled.windowsPartial,
+    pairsDropped: reasons(dropReasons, (i) => sumAt(ledgers, LEDGER_DROPPED + i * 8)),
+    pairsPending: sumAt(ledgers, LEDGER_PENDING),
+    pairsCarried: sumAt(ledgers, LEDGER_CARRIED),
+    counterResets: sumAt(ledgers, LEDGER_RESETS),
+    groups: ledgers.reduce((sum, { at }) => sum + i32.load(at + LEDGER_GROUP_COUNT), 0),
+    series: ledgers.reduce((sum, { at }) => sum + i32.load(at + LEDGER_SERIES_COUNT), 0),
+    windowsFlushed: ledgers.reduce((sum, ledger) => sum + ledger.windowsFlushed, 0),
+    windowsPartial: ledgers.reduce((sum, ledger) => sum + ledger.windowsPartial, 0),
   };
 }
 
-export function readLedger(root: number, rules: readonly CompiledRule[]): EngineLedger {
+/** Of Parts that are copies, what they count is counted where they are served. */
+export function readLedger(root: number, parts: Parts): EngineLedger {
+  const held = parts.list.filter(({ mode }) => mode === "serving" || mode === "frozen");
   return {
     samplesReceived: f64.load(root + ROOT_RECEIVED),
     samplesMatched: f64.load(root + ROOT_MATCHED),
-    samplesIgnored: reasonsAt(root + ROOT_IGNORED, ignoreReasons),
+    samplesIgnored: reasons(ignoreReasons, (i) => f64.load(root + ROOT_IGNORED + i * 8)),
     samplesInexact: f64.load(root + ROOT_INEXACT),
     samplesPassed: f64.load(root + ROOT_PASSED),
     keys: i32.load(root + ROOT_KEYS + TABLE_COUNT),
     series: i32.load(root + ROOT_SERIES),
-    rules: rules.map(readRuleLedger),
+    rules: parts.rules.map((compiled) => readRuleLedger(compiled, held)),
   };
 }

@@ -14,6 +14,7 @@ import {
   RUN_NEW_FIELD,
   RUN_NEW_KEY,
   RUN_PASS_FULL,
+  RUN_STALE,
   SCRATCH_AT,
   SCRATCH_BYTES,
   SCRATCH_MAX,
@@ -23,14 +24,14 @@ import {
 import { beginLine } from "../kernel/route.js";
 import type { FieldValue, Point } from "../metric/lineDecoder.js";
 import type { Admission } from "./admission.js";
-import type { CompiledRule } from "./compile.js";
+import type { Parts } from "./parts.js";
 import type { PassedOn } from "./passed.js";
 
 /** What input of any form goes through. */
 export interface Intake {
   readonly root: number;
   readonly admission: Admission;
-  readonly rules: readonly CompiledRule[];
+  readonly parts: Parts;
   /** What the kernel does with the first `count` scratch entries, fields of one line or sample. */
   readonly add: (root: number, count: number, time: number) => void;
   readonly passed: PassedOn;
@@ -60,6 +61,10 @@ function numberOf(root: number, value: FieldValue): number {
 export function clearTheWay({ root, admission, passed }: Intake, code: number, end: number): boolean {
   passed.drain();
   if (code === RUN_PASS_FULL) return true;
+  if (code === RUN_STALE) {
+    admission.refresh(i32.load(root + ROOT_KEY));
+    return true;
+  }
   const at = i32.load(root + ROOT_AT);
   if (code === RUN_NEW_KEY) {
     const line = i32.load(root + ROOT_STOP);
@@ -80,7 +85,7 @@ export function isTooLong(from: number, next: number): boolean {
 }
 
 /** Applies one point, admitting what is new. Returns its Key, 0 when there was no memory for it. */
-export function applyPoint({ root, admission, rules, add, passed }: Intake, point: Point): number {
+export function applyPoint({ root, admission, parts, add, passed }: Intake, point: Point): number {
   const time = point.time === undefined ? f64.load(root + ROOT_ARRIVAL) : millisecondsOf(point.time);
   const key = admission.key(point.keyStart, point.keyEnd);
   const matchedBefore = f64.load(root + ROOT_MATCHED);
@@ -109,11 +114,11 @@ export function applyPoint({ root, admission, rules, add, passed }: Intake, poin
   }
   add(root, count, time);
   passed.drain();
-  if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(rules, time);
+  if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(parts, time);
   return key;
 }
 
 /** Replay has no start time: what it holds is complete since its first sample. */
-export function beginCompleteness(rules: readonly CompiledRule[], time: number): void {
-  for (const { ledger } of rules) if (Number.isNaN(f64.load(ledger + LEDGER_COMPLETE))) f64.store(ledger + LEDGER_COMPLETE, time);
+export function beginCompleteness(parts: Parts, time: number): void {
+  for (const { at } of parts.ledgers()) if (Number.isNaN(f64.load(at + LEDGER_COMPLETE))) f64.store(at + LEDGER_COMPLETE, time);
 }

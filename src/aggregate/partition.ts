@@ -28,12 +28,13 @@ import { closeOwner, openOwner, ownedBytes } from "../kernel/pages.js";
 import { markLanes } from "../kernel/route.js";
 import { tableOpen } from "../kernel/table.js";
 import { Admission } from "./admission.js";
-import { type CompiledRule, compileRule } from "./compile.js";
+import { compileRule } from "./compile.js";
 import { LaneCollector, type LaneLines } from "./laneLines.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
 import type { Intake } from "./lines.js";
 import type { Output } from "./output.js";
+import { openParts, type Parts } from "./parts.js";
 import type { Rule } from "./rule.js";
 import { buildRuleIndex, type RuleIndex } from "./ruleIndex.js";
 import { readSeries, type SeriesDocument } from "./seriesDocument.js";
@@ -61,7 +62,8 @@ export class Partition {
   readonly #options: PartitionOptions;
   readonly #index: RuleIndex;
   #root = 0;
-  #rules: readonly CompiledRule[] = [];
+  /** One, which holds everything. */
+  #parts: Parts;
   #intake: Intake;
   #lanes: LaneCollector;
   #division: Division = { lows: Uint32Array.of(0), numbers: Int32Array.of(0) };
@@ -76,7 +78,7 @@ export class Partition {
     const withoutCaps = { maxSeries: Number.POSITIVE_INFINITY, maxGroups: Number.POSITIVE_INFINITY };
     this.#options = { ...options, rules: options.rules.map((rule) => ({ ...rule, ...withoutCaps })) };
     this.#index = buildRuleIndex(options.rules);
-    [this.#intake, this.#lanes] = this.#open();
+    [this.#parts, this.#intake, this.#lanes] = this.#open();
   }
 
   /** Divides the key space anew. What was read before must have been taken. Throws past LANES_MAX lanes or SLICES_MAX slices. */
@@ -109,7 +111,7 @@ export class Partition {
   }
 
   ledger(): EngineLedger {
-    return readLedger(this.#root, this.#rules);
+    return readLedger(this.#root, this.#parts);
   }
 
   memory(): { readonly bytes: number; readonly bytesMax: number } {
@@ -129,26 +131,29 @@ export class Partition {
     closeOwner(this.#root);
   }
 
-  #open(): [Intake, LaneCollector] {
+  #open(): [Parts, Intake, LaneCollector] {
     const { rules, outputs, naming, memoryBytesMax, holdMs } = this.#options;
     const root = openOwner(ROOT_PAGES, memoryBytesMax);
+    let parts: Parts;
     try {
       for (const table of [ROOT_KEYS, ROOT_GROUPS, ROOT_LASTS])
         if (tableOpen(root, root + table, 1024) === 0) throw new Error("no memory to divide the input; raise --memory-max");
       // Nothing is remembered of a Series: flags are what Lasts are kept for.
-      this.#rules = rules.map((rule, i) => ({ ...compileRule(root, rule, i, { outputs, startMs: 0, completeMs: 0 }), flags: 0 }));
+      const compiled = rules.map((rule, i) => ({ ...compileRule(root, rule, i, outputs), flags: 0 }));
+      parts = openParts(root, compiled, 0);
     } catch (cause) {
       closeOwner(root);
       throw cause;
     }
     this.#root = root;
     i32.store(root + ROOT_PASS, PASS_ROUTE);
-    const admission = new Admission(root, this.#rules, this.#index, naming);
+    const admission = new Admission(root, parts, this.#index, naming);
     const lanes = new LaneCollector(root, holdMs);
-    this.#intake = { root, admission, rules: this.#rules, add: markLanes, passed: lanes };
+    this.#parts = parts;
+    this.#intake = { root, admission, parts, add: markLanes, passed: lanes };
     this.#lanes = lanes;
     this.#divide();
-    return [this.#intake, lanes];
+    return [parts, this.#intake, lanes];
   }
 
   #divide(): void {

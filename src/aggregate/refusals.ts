@@ -1,9 +1,10 @@
 // What admission refuses, for people: which cap was reached and which labels are to blame, and which two rules write one series.
 // Of each rule the first refusals since the last message are looked at, which bounds it; the numbers in the ledger are exact.
-import { DROPPED_IDENTITY, DROPPED_SERIES_CAP, LEDGER_GROUP_COUNT, LEDGER_SERIES_COUNT } from "../kernel/layout.js";
+import { DROPPED_IDENTITY, DROPPED_SERIES_CAP, LEDGER_GROUP_COUNT, RULE_SERIES } from "../kernel/layout.js";
 import type { Series } from "../metric/series.js";
 import type { CompiledRule } from "./compile.js";
 import { outputLabelsOf } from "./grouping.js";
+import type { Parts } from "./parts.js";
 
 type Cap = "max_series" | "max_groups";
 
@@ -26,18 +27,23 @@ interface Refused {
 export class Refusals {
   readonly #refused = new Map<string, Refused>();
   readonly #saidMs = new Map<string, number>();
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
 
   /**
    * A series, as the rule groups it, that is not admitted for a reason DROPPED_*. `rival`: with DROPPED_IDENTITY the rule that writes its
    * output already; undefined when that is another group of the same rule.
    */
   note(compiled: CompiledRule, series: Series, reason: number, rival: CompiledRule | undefined): void {
-    const { ledger, rule } = compiled;
+    const { rule } = compiled;
     if (reason === DROPPED_IDENTITY) this.#note("identity", { compiled, cap: undefined, rival }, series);
     if (reason !== DROPPED_SERIES_CAP) return;
-    if (i32.load(ledger + LEDGER_GROUP_COUNT) >= rule.maxGroups) {
+    if (this.#parts.sum(compiled, LEDGER_GROUP_COUNT) >= rule.maxGroups) {
       this.#note("max_groups", { compiled, cap: "max_groups", rival: undefined }, { name: series.name, labels: outputLabelsOf(rule, series) });
-    } else if (i32.load(ledger + LEDGER_SERIES_COUNT) >= rule.maxSeries) {
+    } else if (i32.load(compiled.record + RULE_SERIES) >= rule.maxSeries) {
       this.#note("max_series", { compiled, cap: "max_series", rival: undefined }, series);
     }
   }

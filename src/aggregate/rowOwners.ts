@@ -1,8 +1,8 @@
 // Which Group writes which output row, once relabelling can make two of them equal. One entry per row: the XXH64 of its name and
 // labels -> the Group. Two rows of one hash (1 in 10^6 runs with ten million rows) would have the second refused.
 import { xxh64 } from "../base/xxh64.js";
-import { GROUP_NEXT, LEDGER_GROUPS } from "../kernel/layout.js";
-import type { CompiledRule } from "./compile.js";
+import { GROUP_NEXT, GROUP_STATE, LEDGER_GROUPS } from "../kernel/layout.js";
+import type { Parts } from "./parts.js";
 import type { OutputRowSeries } from "./relabelled.js";
 import { seriesBytes } from "./sliceBytes.js";
 
@@ -21,7 +21,7 @@ export class RowOwners {
     if (new Set(hashes).size < hashes.length) return -1;
     for (const hash of hashes) {
       const group = this.#groups.get(hash);
-      if (group !== undefined) return group;
+      if (group !== undefined && i32.load(group + GROUP_STATE) !== -1) return group;
     }
     return 0;
   }
@@ -31,10 +31,10 @@ export class RowOwners {
   }
 
   /** Frees the rows of Groups that no Ledger lists any more. To be called before anything is allocated in their place. */
-  forgetDead(rules: readonly CompiledRule[]): void {
+  forgetDead(parts: Parts): void {
     const alive = new Set<number>();
-    for (const { ledger } of rules) {
-      for (let group = i32.load(ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) alive.add(group);
+    for (const { at } of parts.ledgers()) {
+      for (let group = i32.load(at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) alive.add(group);
     }
     for (const [hash, group] of this.#groups) if (!alive.has(group)) this.#groups.delete(hash);
   }

@@ -100,18 +100,18 @@ function applySeries(intake: Intake, document: SeriesDocument): string {
 }
 
 /** A series that is new here. */
-function admit(key: number, { admission, rules }: Intake, document: SeriesDocument): string {
+function admit(key: number, { admission, parts }: Intake, document: SeriesDocument): string {
   const { reader, notes } = document;
   const labels = reader.labels();
   if (labels === undefined) return "its labels are damaged";
   const series = seriesOf(labels);
   if (!series.ok) return series.message;
   const field = admission.named(key, series);
-  if (field !== 0 && reader.type !== 0) for (const [rule, note] of notesOf(field, rules, series.name, reader.type)) notes.set(rule, note);
+  if (field !== 0 && reader.type !== 0) for (const [rule, note] of notesOf(field, parts.rules, series.name, reader.type)) notes.set(rule, note);
   return "";
 }
 
-function applySamples({ root, rules, add, passed }: Intake, reader: SeriesReader, field: number): void {
+function applySamples({ root, parts, add, passed }: Intake, reader: SeriesReader, field: number): void {
   // Asked for once per series, and only where samples are handed on as lines.
   const labels = passed.asLines ? reader.labels() : undefined;
   const { samples } = reader;
@@ -133,7 +133,7 @@ function applySamples({ root, rules, add, passed }: Intake, reader: SeriesReader
     add(root, 1, time);
     if (labels !== undefined) passed.sample(field, labels, time, value);
     else passed.drain();
-    if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(rules, time);
+    if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(parts, time);
   }
   f64.store(START, 0);
 }

@@ -16,6 +16,7 @@ import {
   KEY_FIELDS,
   KEY_LENGTH,
   ROOT_AT,
+  ROOT_CHANGED,
   ROOT_SHAPE_LENGTH,
   ROOT_SHAPES,
   ROOT_TAGS,
@@ -60,6 +61,8 @@ export class Shapes {
   readonly #halves = new Uint32Array(2);
   #identity = Buffer.allocUnsafe(4096);
   readonly #tags: number[] = [];
+  /** ROOT_CHANGED when a Shape was last looked for. */
+  #changed = 0;
 
   /** Throws without memory for its tables. */
   constructor(root: number, options: ShapesOptions) {
@@ -67,6 +70,13 @@ export class Shapes {
     this.#options = options;
     for (const table of [ROOT_SHAPES, ROOT_TAGS])
       if (tableOpen(root, root + table, 64) === 0) throw new Error("no memory for the engine's tables; raise --memory-max");
+  }
+
+  /** Parts came or went: what Shapes point at may be gone. */
+  #follow(): void {
+    const changed = i32.load(this.#root + ROOT_CHANGED);
+    if (changed !== this.#changed) this.clear();
+    this.#changed = changed;
   }
 
   /** Admits the line at `from`, whose key has `length` bytes and is new. False: Admission has to. */
@@ -104,8 +114,9 @@ export class Shapes {
     if (shape <= 0) return;
     const count = i32.load(field + FIELD_TARGET_COUNT);
     const from = i32.load(field + FIELD_TARGETS);
-    // A refusal may not be one any more for the next Key.
-    for (let target = from; target < from + count * TARGET_BYTES; target += TARGET_BYTES) if (i32.load(target + TARGET_GROUP) === 0) return;
+    // A refusal may not be one any more for the next Key. What no Part holds stays so until Parts change.
+    for (let target = from; target < from + count * TARGET_BYTES; target += TARGET_BYTES)
+      if (i32.load(target + TARGET_GROUP) === 0 && i32.load(target + TARGET_LAST) !== 0) return;
     const targets = count === 0 ? from : allocate(root, count * TARGET_BYTES);
     const at = targets === 0 && count > 0 ? 0 : roomForFields(root, shape, 1);
     if (at === 0) {
@@ -147,6 +158,7 @@ export class Shapes {
 
   /** The Shape of a key; 0: none yet (its bytes are at COMPOSED_AT), negative: it cannot have one. */
   #find(at: number, length: number): number {
+    this.#follow();
     for (;;) {
       const shape = shapeOf(this.#root, at, length);
       if (shape !== NEW_TAG) return shape;

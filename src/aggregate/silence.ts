@@ -2,6 +2,7 @@
 import { formatDuration } from "../base/duration.js";
 import { LEDGER_MATCHED } from "../kernel/layout.js";
 import type { CompiledRule } from "./compile.js";
+import type { Parts } from "./parts.js";
 
 const INTERVALS = 10;
 /** Telegraf may send as seldom as this. */
@@ -17,10 +18,12 @@ interface Watch {
 }
 
 export class Silence {
+  readonly #parts: Parts;
   readonly #watched: Watch[] = [];
 
-  constructor(rules: readonly CompiledRule[], nowMs: number) {
-    for (const compiled of rules) {
+  constructor(parts: Parts, nowMs: number) {
+    this.#parts = parts;
+    for (const compiled of parts.rules) {
       if (compiled.rule.state !== "off") this.#watched.push({ compiled, matched: 0, sinceMs: nowMs, received: 0, told: false });
     }
   }
@@ -29,8 +32,8 @@ export class Silence {
   take(nowMs: number, received: number): string[] {
     const messages: string[] = [];
     for (const watch of this.#watched) {
-      const { rule, ledger } = watch.compiled;
-      const matched = f64.load(ledger + LEDGER_MATCHED);
+      const { rule } = watch.compiled;
+      const matched = this.#parts.total(watch.compiled, LEDGER_MATCHED);
       if (matched !== watch.matched) {
         watch.matched = matched;
         watch.sinceMs = nowMs;

@@ -2,7 +2,7 @@
 // (DESIGN §1). Taken between two steps; restoring replaces. The cache of raw keys is no state: it is admitted anew.
 //
 //   "LIMPETS1"  xxh64 of what follows  u32 header bytes  header (JSON)  outbox bytes  groups
-//   header: version, (term, n), range, cursors, and per rule: id, closed, complete, counters; the names; the outbox's blocks
+//   header: version, (term, n), range; rules; per Part its cursors and Ledgers (snapshotHeader.ts); names; the outbox's blocks
 //   group:  names, identity, alive, seen, start, totals, histogram, Lasts (with what dedup_interval holds), open Cells (oldest first)
 //
 // Numbers are little-endian; doubles are exact. Version N reads N and N-1.
@@ -34,7 +34,6 @@ import {
   LAST_HELD,
   LAST_NEXT,
   LAST_TIME,
-  LEDGER_BYTES,
   LEDGER_CLOSED,
   LEDGER_COMPLETE,
   LEDGER_DROPPED,
@@ -43,61 +42,37 @@ import {
   LEDGER_PENDING,
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
-import type { RowBlock } from "../metric/rowBlock.js";
 import type { KeyRange } from "../slice/keyRange.js";
 import type { Admission, GroupIdentity } from "./admission.js";
 import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import type { CompiledRule } from "./compile.js";
 import { lastNumbersEnd, remembersSeries } from "./lastShape.js";
+import type { Ledger, PartStart } from "./part.js";
+import type { Parts } from "./parts.js";
 import { SnapshotError } from "./snapshotError.js";
+import {
+  cursorsOf,
+  type Header,
+  type LedgerHeader,
+  type OutboxBlock,
+  type PartHeader,
+  partHeader,
+  ruleHeader,
+  SNAPSHOT_VERSION,
+  type SnapshotId,
+  upgradeHeader,
+} from "./snapshotHeader.js";
 
-/** 2: heads of outbox rows hold a type, blocks a mark. */
-export const SNAPSHOT_VERSION = 2;
 const MAGIC = Buffer.from("LIMPETS1");
 /** Magic and hash. */
 const PREFIX_BYTES = 16;
 
-/** Identity of a copy: the term it was taken in ("incarnation.number") and its number within it. */
-export interface SnapshotId {
-  readonly term: string;
-  readonly number: number;
-}
-
-interface RuleHeader {
-  readonly id: string;
-  readonly name: string;
-  readonly flags: number;
-  readonly closedMs: number | null;
-  readonly completeMs: number | null;
-  /** LEDGER_MATCHED and everything behind it. */
-  readonly counters: readonly number[];
-  readonly windowsFlushed: number;
-  readonly windowsPartial: number;
-}
-
-interface Header {
-  readonly version: number;
-  readonly id: SnapshotId;
-  readonly range: KeyRange;
-  /** PROTOCOL P1; no routers yet, so none. */
-  readonly cursors: readonly never[];
-  readonly rules: readonly RuleHeader[];
-  readonly names: readonly { readonly rule: number; readonly metric: string }[];
-  readonly outbox: readonly (Omit<OutboxBlock, "bytes"> & { readonly bytes: number })[];
-  readonly groups: number;
-}
-
-/** Frozen rows that one sink (Sink.name) has not answered for. */
-export interface OutboxBlock extends RowBlock {
-  readonly sink: string;
-}
-
+/** The engine whose state it is. */
 export interface SnapshotSource {
   readonly root: number;
   readonly rules: readonly CompiledRule[];
+  readonly parts: Parts;
   readonly admission: Admission;
-  /** Oldest first, so that every series of a sink is in order. */
-  readonly outbox: readonly OutboxBlock[];
 }
 
 /** What a restore found. Groups of rules that are not there any more are forgotten, and said so. */
@@ -114,12 +89,10 @@ export interface Restored {
   readonly lateOutputs: readonly string[];
 }
 
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
 function groupsIn(source: SnapshotSource, range: KeyRange): { readonly group: number; readonly rule: number }[] {
   const groups: { group: number; rule: number }[] = [];
-  for (const compiled of source.rules) {
-    for (let group = i32.load(compiled.ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+  for (const { at, compiled } of source.parts.within(range).flatMap((part) => part.ledgers)) {
+    for (let group = i32.load(at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
       const key = i32.load(group + GROUP_SLICE_KEY) >>> 0;
       if (key >= range.low && key < range.high) groups.push({ group, rule: compiled.index });
     }
@@ -127,8 +100,11 @@ function groupsIn(source: SnapshotSource, range: KeyRange): { readonly group: nu
   return groups;
 }
 
-/** Encodes the state of a range. The source is not changed. */
-export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: SnapshotId): Uint8Array {
+/**
+ * Encodes the state of a range: every Part in it, cut to it. The source is not changed.
+ * @param outbox oldest first, so that every series of a sink is in order
+ */
+export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: SnapshotId, outbox: readonly OutboxBlock[] = []): Uint8Array {
   const groups = groupsIn(source, range);
   const names = new Map<string, number>();
   const nameList: { rule: number; metric: string }[] = [];
@@ -150,34 +126,18 @@ export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: Snapsh
     version: SNAPSHOT_VERSION,
     id,
     range,
-    cursors: [],
+    parts: source.parts.within(range).map((part) => partHeader(part, range)),
     rules: source.rules.map(ruleHeader),
     names: nameList,
-    outbox: source.outbox.map((block) => ({ ...block, bytes: block.bytes.length })),
+    outbox: outbox.map((block) => ({ ...block, bytes: block.bytes.length })),
     groups: groups.length,
   };
   const headerBytes = Buffer.from(JSON.stringify(header));
   const size = Buffer.allocUnsafe(4);
   size.writeUInt32LE(headerBytes.length);
-  const bytes = Buffer.concat([MAGIC, Buffer.alloc(8), size, headerBytes, ...source.outbox.map((block) => block.bytes), body.take()]);
+  const bytes = Buffer.concat([MAGIC, Buffer.alloc(8), size, headerBytes, ...outbox.map((block) => block.bytes), body.take()]);
   bytes.writeBigUInt64LE(xxh64(bytes.subarray(PREFIX_BYTES)), MAGIC.length);
   return bytes;
-}
-
-function ruleHeader(compiled: CompiledRule): RuleHeader {
-  const { ledger, rule } = compiled;
-  const counters: number[] = [];
-  for (let at = LEDGER_MATCHED; at < LEDGER_BYTES; at += 8) counters.push(f64.load(ledger + at));
-  return {
-    id: rule.id,
-    name: rule.name,
-    flags: compiled.flags,
-    closedMs: finite(f64.load(ledger + LEDGER_CLOSED)),
-    completeMs: finite(f64.load(ledger + LEDGER_COMPLETE)),
-    counters,
-    windowsFlushed: compiled.windowsFlushed,
-    windowsPartial: compiled.windowsPartial,
-  };
 }
 
 /** f64s of a Group from GROUP_SEEN on: seen, start, total, firsts, samples. */
@@ -229,7 +189,7 @@ function readHeader(bytes: Uint8Array): { readonly header: Header; readonly read
   const reader = new ByteReader(content);
   try {
     // Its shape is ours: the magic and the hash say who wrote it, the version below how.
-    const header = JSON.parse(reader.bytes(reader.u32()).toString("utf8")) as Header;
+    const header = upgradeHeader(JSON.parse(reader.bytes(reader.u32()).toString("utf8")) as Header);
     if (header.version > SNAPSHOT_VERSION || header.version < SNAPSHOT_VERSION - 1) {
       throw new SnapshotError("version", `snapshot version ${String(header.version)}; this program reads ${String(SNAPSHOT_VERSION)}`);
     }
@@ -240,24 +200,24 @@ function readHeader(bytes: Uint8Array): { readonly header: Header; readonly read
   }
 }
 
-/** Puts a snapshot into an engine that holds none of its Groups yet. Throws SnapshotError; the engine is of no use then. */
-export function restoreSnapshot(target: Omit<SnapshotSource, "outbox">, bytes: Uint8Array): Restored {
+/**
+ * Puts a snapshot into an engine: its Parts replace whatever of their ranges is there. Rules it does not know begin as `start`
+ * says. Throws SnapshotError; the ranges are of no use then.
+ */
+export function restoreSnapshot(target: SnapshotSource, bytes: Uint8Array, start: Omit<PartStart, "term"> = target.parts.start): Restored {
   const { header, reader } = readHeader(bytes);
   try {
-    return restoreBody(target, header, reader);
+    return restoreBody(target, header, reader, start);
   } catch (cause) {
     if (cause instanceof RangeError) throw new SnapshotError("damaged", "the snapshot ends early or is damaged", { cause });
     throw cause;
   }
 }
 
-function restoreBody(target: Omit<SnapshotSource, "outbox">, header: Header, reader: ByteReader): Restored {
+function restoreBody(target: SnapshotSource, header: Header, reader: ByteReader, start: Omit<PartStart, "term">): Restored {
   const outbox = header.outbox.map((block) => ({ ...block, bytes: new Uint8Array(reader.bytes(block.bytes)) }));
   const current = header.rules.map((rule) => target.rules.find((compiled) => compiled.rule.id === rule.id));
-  for (const [i, compiled] of current.entries()) {
-    const from = header.rules[i];
-    if (compiled !== undefined && from !== undefined) restoreRule(compiled, from);
-  }
+  for (const part of header.parts) restorePart(target, part, { header, current, start });
   let groups = 0;
   let series = 0;
   let forgottenGroups = 0;
@@ -279,21 +239,42 @@ function restoreBody(target: Omit<SnapshotSource, "outbox">, header: Header, rea
   return { id: header.id, groups, series, outbox, forgottenRules, forgottenGroups, collidingRules: [...colliding], lateOutputs: [...late] };
 }
 
-function restoreRule(compiled: CompiledRule, from: RuleHeader): void {
-  const { ledger } = compiled;
-  if (from.closedMs !== null) f64.store(ledger + LEDGER_CLOSED, from.closedMs);
+interface PartReading {
+  readonly header: Header;
+  /** By place in the header. */
+  readonly current: readonly (CompiledRule | undefined)[];
+  readonly start: Omit<PartStart, "term">;
+}
+
+/** Opens a Part as the header says it was; its Groups follow. */
+function restorePart({ parts }: SnapshotSource, from: PartHeader, { header, current, start }: PartReading): void {
+  const opened = parts.drop(from) ? parts.open(from, { ...start, term: from.term }) : undefined;
+  if (opened === undefined) throw noRoom();
+  if (from.takenOverMs !== null) opened.takenOverMs = from.takenOverMs;
+  for (const [router, cursor] of cursorsOf(from)) opened.cursors.set(router, cursor);
+  for (const [i, compiled] of current.entries()) {
+    const ledger = compiled === undefined ? undefined : opened.ledgers[compiled.index];
+    const saved = from.ledgers[i];
+    if (ledger !== undefined && saved !== undefined) restoreLedger(ledger, saved, header.rules[i]?.flags ?? 0);
+  }
+}
+
+function restoreLedger(ledger: Ledger, from: LedgerHeader, flags: number): void {
+  const { at, compiled } = ledger;
+  if (from.closedMs !== null) f64.store(at + LEDGER_CLOSED, from.closedMs);
   // Series that were not remembered then are not known since then.
-  const remembered = (compiled.flags & (KIND_COUNTER | KIND_SERIES) & ~from.flags) === 0;
-  if (from.completeMs !== null && remembered) f64.store(ledger + LEDGER_COMPLETE, from.completeMs);
-  for (const [i, count] of from.counters.entries()) f64.store(ledger + LEDGER_MATCHED + i * 8, count);
-  // Counted as they are read.
-  f64.store(ledger + LEDGER_PENDING, 0);
-  compiled.windowsFlushed = from.windowsFlushed;
-  compiled.windowsPartial = from.windowsPartial;
+  const remembered = (compiled.flags & (KIND_COUNTER | KIND_SERIES) & ~flags) === 0;
+  if (from.completeMs !== null && remembered) f64.store(at + LEDGER_COMPLETE, from.completeMs);
+  for (const [i, count] of from.counters.entries()) f64.store(at + LEDGER_MATCHED + i * 8, count);
+  // Held samples are counted as they are read.
+  f64.store(at + LEDGER_MATCHED, f64.load(at + LEDGER_MATCHED) - f64.load(at + LEDGER_PENDING));
+  f64.store(at + LEDGER_PENDING, 0);
+  ledger.windowsFlushed = from.windowsFlushed;
+  ledger.windowsPartial = from.windowsPartial;
 }
 
 interface GroupReading {
-  readonly target: Omit<SnapshotSource, "outbox">;
+  readonly target: SnapshotSource;
   readonly compiled: CompiledRule | undefined;
   readonly metric: string;
   readonly flags: number;
@@ -306,7 +287,7 @@ function placeOf({ target, compiled, metric, colliding }: GroupReading, identity
   if (compiled === undefined) return 0;
   const group = target.admission.group(compiled, identity, metric, false);
   if (group >= 0) return group;
-  if (group !== -1 - DROPPED_IDENTITY) throw new SnapshotError("no_memory", "no memory to restore all of it");
+  if (group !== -1 - DROPPED_IDENTITY) throw noRoom();
   colliding.add(compiled.rule.name);
   return 0;
 }
@@ -330,17 +311,18 @@ function readGroup(reader: ByteReader, reading: GroupReading): number | undefine
   const owner = group === 0 ? undefined : compiled;
   for (let i = 0; i < cells; i++) {
     const windowMs = readCell(reader, { root: target.root, compiled: owner, group, flags: reading.flags });
-    if (owner !== undefined) delayOutputs(owner, windowMs, reading);
+    if (owner !== undefined) delayOutputs(group, owner, windowMs, reading);
   }
   return group === 0 ? undefined : lasts;
 }
 
 /** Outputs whose state an open Window lacks begin behind it. */
-function delayOutputs(compiled: CompiledRule, windowMs: number, { flags, late }: GroupReading): void {
-  for (const entry of compiled.outputs) {
-    if (!needsMore(entry.output, flags)) continue;
-    entry.cleanFromMs = Math.max(entry.cleanFromMs, windowMs + compiled.rule.intervalMs);
-    late.add(`${compiled.rule.name}: ${entry.output.name}`);
+function delayOutputs(group: number, compiled: CompiledRule, windowMs: number, { target, flags, late }: GroupReading): void {
+  const cleanFromMs = target.parts.at(i32.load(group + GROUP_SLICE_KEY) >>> 0)?.ledgers[compiled.index]?.cleanFromMs;
+  for (const [i, { output }] of compiled.outputs.entries()) {
+    if (cleanFromMs === undefined || !needsMore(output, flags)) continue;
+    cleanFromMs[i] = Math.max(cleanFromMs[i] ?? 0, windowMs + compiled.rule.intervalMs);
+    late.add(`${compiled.rule.name}: ${output.name}`);
   }
 }
 
@@ -352,7 +334,7 @@ function readLast(reader: ByteReader, reading: GroupReading, group: number): voi
   // A rule whose counters were edited away has no Lasts any more; kept ones would count under max_series beside its series.
   const wanted = compiled !== undefined && group !== 0 && remembersSeries(compiled);
   const last = !wanted ? 0 : target.admission.last(compiled, group, { low, high }, false);
-  if (last < 0) throw new SnapshotError("no_memory", "no memory to restore all of it");
+  if (last < 0) throw noRoom();
   const room = compiled === undefined ? 0 : (lastNumbersEnd(compiled) - LAST_TIME) >> 3;
   for (let i = 0; i < count; i++) {
     const value = reader.f64();
@@ -364,16 +346,16 @@ function readLast(reader: ByteReader, reading: GroupReading, group: number): voi
 /** `last` 0: they are lost with their Group. */
 function readHeld(reader: ByteReader, { target, compiled }: GroupReading, last: number): void {
   const count = reader.u32();
-  if (compiled !== undefined) {
-    const counter = compiled.ledger + (last === 0 ? LEDGER_DROPPED + DROPPED_IDENTITY * 8 : LEDGER_PENDING);
-    f64.store(counter, f64.load(counter) + count);
+  const ledger = compiled === undefined ? undefined : target.parts.at(target.admission.sliceKey)?.ledgers[compiled.index]?.at;
+  if (ledger !== undefined) {
+    for (const at of [LEDGER_MATCHED, last === 0 ? LEDGER_DROPPED + DROPPED_IDENTITY * 8 : LEDGER_PENDING])
+      f64.store(ledger + at, f64.load(ledger + at) + count);
   }
   for (let i = 0; i < count; i++) {
     const time = reader.f64();
     const value = reader.f64();
     if (compiled === undefined || last === 0) continue;
-    if (hold(target.root, compiled.record, last, time, value) === HOLD_NO_MEMORY)
-      throw new SnapshotError("no_memory", "no memory to restore all of it");
+    if (hold(target.root, compiled.record, last, time, value) === HOLD_NO_MEMORY) throw noRoom();
   }
 }
 
@@ -387,4 +369,8 @@ function decodeIdentity(bytes: Buffer): { readonly stem: string; readonly labels
     at = valueEnd;
   }
   return { stem: bytes.toString("utf8", at), labels };
+}
+
+function noRoom(): SnapshotError {
+  return new SnapshotError("no_memory", "no memory to restore all of it");
 }

@@ -7,25 +7,25 @@
 //
 // Dropping a Key is always safe: its next line is admitted anew. bench: sweep.
 import { release } from "../kernel/alloc.js";
+import { releaseCell } from "../kernel/cell.js";
+import { releaseHeld } from "../kernel/held.js";
+import { releaseHistogram } from "../kernel/histogram.js";
 import {
   FIELD_BYTES,
-  FIELD_PASS,
-  FIELD_TARGET_COUNT,
-  FIELD_TARGETS,
   FLAG_DEDUP,
   GROUP_BYTES,
   GROUP_HASH,
+  GROUP_HISTOGRAM,
   GROUP_IDENTITY,
   GROUP_IDENTITY_BYTES,
   GROUP_LASTS,
-  GROUP_LEDGER,
   GROUP_NAMES,
   GROUP_NEWEST,
   GROUP_NEXT,
+  GROUP_OLDEST,
   GROUP_STATE,
   KEY_BYTES,
   KEY_EPOCH,
-  KEY_FIELD_COUNT,
   KEY_FIELD_MAX,
   KEY_FIELDS,
   KEY_HASH,
@@ -40,22 +40,19 @@ import {
   LEDGER_GROUP_COUNT,
   LEDGER_GROUPS,
   LEDGER_SERIES_COUNT,
-  PASS_ROWS,
-  ROOT_EPOCH,
   ROOT_GROUPS,
   ROOT_KEYS,
   ROOT_LASTS,
-  ROOT_PASS,
   ROOT_PREVIOUS,
-  ROOT_SERIES,
+  RULE_SERIES,
   TABLE_MASK,
-  TARGET_BYTES,
-  TARGET_GROUP,
-  TARGET_LAST,
 } from "../kernel/layout.js";
+import { countSeries } from "../kernel/shape.js";
 import { tableAdd, tableAt, tableClear } from "../kernel/table.js";
-import type { CompiledRule } from "./compile.js";
+import { forgetFields, isObsolete } from "./keyTargets.js";
 import { lastBytesOf } from "./lastShape.js";
+import { type Ledger, releaseLedgers } from "./part.js";
+import type { Parts } from "./parts.js";
 
 interface Dead {
   readonly keys: number[];
@@ -66,25 +63,26 @@ interface Dead {
   readonly lasts: (readonly [number, number])[];
 }
 
-/** Frees what has expired; a Key survives `idleSweeps` sweeps without a line. Returns how much went. */
+/** Frees what has expired, and what dropped Parts left behind; a Key survives that was used since ROOT_EPOCH was `oldestEpoch`. Returns how much went. */
 export function sweep(
   root: number,
-  rules: readonly CompiledRule[],
-  idleSweeps: number,
+  parts: Parts,
+  oldestEpoch: number,
 ): { readonly keys: number; readonly groups: number; readonly lasts: number; readonly names: readonly number[] } {
   const dead: Dead = { keys: [], groups: [], names: [], lasts: [] };
-  for (const compiled of rules) {
-    markLasts(compiled, dead);
-    markGroups(compiled, dead);
+  const dropped = parts.takeDropped();
+  for (const ledger of dropped) markDropped(root, ledger, dead);
+  for (const ledger of parts.ledgers()) {
+    markLasts(ledger, dead);
+    markGroups(ledger, dead);
   }
   const freed = dead.groups.length > 0 || dead.lasts.length > 0;
   const keys = recordsOf(root + ROOT_KEYS);
-  const oldestEpoch = i32.load(root + ROOT_EPOCH) - idleSweeps;
   const isIdle = (key: number): boolean => i32.load(key + KEY_EPOCH) < oldestEpoch;
   // Idle Keys make room under max_series as well.
   const roomMade = freed || keys.some(isIdle);
   const keptKeys = keys.filter((key) => {
-    if (!isIdle(key) && !(roomMade && isObsolete(key))) return true;
+    if (!isIdle(key) && !(roomMade && isObsolete(key, false))) return true;
     dead.keys.push(key);
     return false;
   });
@@ -103,11 +101,34 @@ export function sweep(
     release(root, i32.load(group + GROUP_IDENTITY), i32.load(group + GROUP_IDENTITY_BYTES));
     release(root, group, GROUP_BYTES);
   }
+  for (const { at, compiled } of dropped) {
+    const series = compiled.record + RULE_SERIES;
+    i32.store(series, i32.load(series) - i32.load(at + LEDGER_SERIES_COUNT));
+  }
+  releaseLedgers(root, dropped);
   return { keys: dead.keys.length, groups: dead.groups.length, lasts: dead.lasts.length, names: dead.names };
 }
 
-function markLasts(compiled: CompiledRule, dead: Dead): void {
-  const { ledger, rule } = compiled;
+/** All of a dropped Part's Groups, whatever they hold. */
+function markDropped(root: number, { at, compiled }: Ledger, dead: Dead): void {
+  const bytes = lastBytesOf(compiled);
+  const dedup = (compiled.flags & FLAG_DEDUP) !== 0;
+  for (let group = i32.load(at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
+    for (let last = i32.load(group + GROUP_LASTS); last !== 0; last = i32.load(last + LAST_NEXT)) {
+      i32.store(last + LAST_GROUP, 0);
+      for (let held = dedup ? i32.load(last + LAST_HELD) : 0; held !== 0; ) held = releaseHeld(root, held);
+      dead.lasts.push([last, bytes]);
+    }
+    for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(group + GROUP_OLDEST)) releaseCell(root, group, cell);
+    const histogram = i32.load(group + GROUP_HISTOGRAM);
+    if (histogram !== 0) releaseHistogram(root, histogram);
+    dead.groups.push(group);
+    if (compiled.rule.outputRelabel.length > 0) dead.names.push(i32.load(group + GROUP_NAMES));
+  }
+}
+
+function markLasts({ at: ledger, compiled }: Ledger, dead: Dead): void {
+  const { rule } = compiled;
   const oldest = f64.load(ledger + LEDGER_CLOSED) - 2 * rule.seriesMemoryMs;
   const bytes = lastBytesOf(compiled);
   const holds = (last: number): boolean => (compiled.flags & FLAG_DEDUP) !== 0 && i32.load(last + LAST_HELD) !== 0;
@@ -120,14 +141,14 @@ function markLasts(compiled: CompiledRule, dead: Dead): void {
       }
       i32.store(link, i32.load(last + LAST_NEXT));
       i32.store(last + LAST_GROUP, 0);
-      i32.store(ledger + LEDGER_SERIES_COUNT, i32.load(ledger + LEDGER_SERIES_COUNT) - 1);
+      countSeries(group, -1);
       dead.lasts.push([last, bytes]);
     }
   }
 }
 
-function markGroups(compiled: CompiledRule, dead: Dead): void {
-  let link = compiled.ledger + LEDGER_GROUPS;
+function markGroups({ at: ledger, compiled }: Ledger, dead: Dead): void {
+  let link = ledger + LEDGER_GROUPS;
   for (let group = i32.load(link); group !== 0; group = i32.load(link)) {
     if (i32.load(group + GROUP_STATE) === 1 || i32.load(group + GROUP_NEWEST) !== 0 || i32.load(group + GROUP_LASTS) !== 0) {
       link = group + GROUP_NEXT;
@@ -135,7 +156,7 @@ function markGroups(compiled: CompiledRule, dead: Dead): void {
     }
     i32.store(link, i32.load(group + GROUP_NEXT));
     i32.store(group + GROUP_STATE, -1);
-    i32.store(compiled.ledger + LEDGER_GROUP_COUNT, i32.load(compiled.ledger + LEDGER_GROUP_COUNT) - 1);
+    i32.store(ledger + LEDGER_GROUP_COUNT, i32.load(ledger + LEDGER_GROUP_COUNT) - 1);
     dead.groups.push(group);
     if (compiled.rule.outputRelabel.length > 0) dead.names.push(i32.load(group + GROUP_NAMES));
   }
@@ -148,23 +169,6 @@ function recordsOf(table: number): number[] {
     if (record !== 0) records.push(record);
   }
   return records;
-}
-
-/** Whether a Key points at a marked record, or at a refusal that may not be one any more. */
-function isObsolete(key: number): boolean {
-  const fields = i32.load(key + KEY_FIELDS);
-  const end = fields + i32.load(key + KEY_FIELD_COUNT) * FIELD_BYTES;
-  for (let field = fields; field < end; field += FIELD_BYTES) {
-    const targets = i32.load(field + FIELD_TARGETS);
-    const count = i32.load(field + FIELD_TARGET_COUNT);
-    for (let target = targets; target < targets + count * TARGET_BYTES; target += TARGET_BYTES) {
-      const group = i32.load(target + TARGET_GROUP);
-      if (group === 0 || i32.load(group + GROUP_STATE) === -1) return true;
-      const last = i32.load(target + TARGET_LAST);
-      if (last !== 0 && i32.load(last + LAST_GROUP) === 0) return true;
-    }
-  }
-  return false;
 }
 
 function unlinkKeys(root: number, kept: readonly number[], dead: readonly number[]): void {
@@ -193,29 +197,9 @@ function rebuild(root: number, table: number, hashOf: (record: number) => number
 }
 
 function freeKey(root: number, key: number): void {
-  const fields = i32.load(key + KEY_FIELDS);
+  forgetFields(root, key);
   const max = i32.load(key + KEY_FIELD_MAX);
-  const count = i32.load(key + KEY_FIELD_COUNT);
-  const passRows = (i32.load(root + ROOT_PASS) & PASS_ROWS) !== 0;
-  for (let field = fields; field < fields + count * FIELD_BYTES; field += FIELD_BYTES) {
-    const labels = passRows ? i32.load(field + FIELD_PASS) : 0;
-    if (labels !== 0) release(root, labels, 4 + i32.load(labels));
-    const targets = i32.load(field + FIELD_TARGET_COUNT);
-    const at = i32.load(field + FIELD_TARGETS);
-    for (let target = at; target < at + targets * TARGET_BYTES; target += TARGET_BYTES) forgetSeries(target);
-    if (targets === 0) continue;
-    release(root, at, targets * TARGET_BYTES);
-    i32.store(root + ROOT_SERIES, i32.load(root + ROOT_SERIES) - 1);
-  }
-  if (max > 0) release(root, fields, max * FIELD_BYTES);
+  if (max > 0) release(root, i32.load(key + KEY_FIELDS), max * FIELD_BYTES);
   // KEY_LENGTH is overwritten by the mark; the size stands in the place of the prediction.
   release(root, key, i32.load(key + KEY_NEXT));
-}
-
-/** Targets without a Last are what a rule without counters counts as its series. */
-function forgetSeries(target: number): void {
-  const group = i32.load(target + TARGET_GROUP);
-  if (group === 0 || i32.load(target + TARGET_LAST) !== 0) return;
-  const ledger = i32.load(group + GROUP_LEDGER);
-  i32.store(ledger + LEDGER_SERIES_COUNT, i32.load(ledger + LEDGER_SERIES_COUNT) - 1);
 }

@@ -1,6 +1,15 @@
 // What a metric's own type (remote write 2.0 metadata) says against what rules make of it. Rules do what they say either way; a
 // note is for the person who wrote them.
-import { FIELD_TARGET_COUNT, FIELD_TARGETS, FLAG_DELTA, GROUP_LEDGER, KIND_COUNTER, TARGET_BYTES, TARGET_GROUP } from "../kernel/layout.js";
+import {
+  FIELD_TARGET_COUNT,
+  FIELD_TARGETS,
+  FLAG_DELTA,
+  GROUP_LEDGER,
+  KIND_COUNTER,
+  LEDGER_RULE,
+  TARGET_BYTES,
+  TARGET_GROUP,
+} from "../kernel/layout.js";
 import { TYPE_COUNTER, TYPE_GAUGE } from "../metric/seriesReader.js";
 import type { CompiledRule } from "./compile.js";
 
@@ -11,8 +20,8 @@ export function* notesOf(field: number, rules: readonly CompiledRule[], metric: 
   const count = i32.load(field + FIELD_TARGET_COUNT);
   for (let i = 0; i < count; i++) {
     const group = i32.load(i32.load(field + FIELD_TARGETS) + i * TARGET_BYTES + TARGET_GROUP);
-    const ledger = group === 0 ? 0 : i32.load(group + GROUP_LEDGER);
-    const compiled = rules.find((rule) => rule.ledger === ledger);
+    const record = group === 0 ? 0 : i32.load(i32.load(group + GROUP_LEDGER) + LEDGER_RULE);
+    const compiled = rules.find((rule) => rule.record === record);
     const note = compiled === undefined ? undefined : noteOf(compiled, metric, type);
     if (compiled !== undefined && note !== undefined) yield [compiled.rule.name, note];
   }

@@ -27,8 +27,7 @@ export async function replayRows(rulesYaml: string, chunks: readonly Uint8Array[
   try {
     for (const [i, chunk] of chunks.entries()) {
       if (options.snapshotAt?.includes(i) === true) {
-        const { root, rules: compiled, admission } = engine;
-        const snapshot = takeSnapshot({ root, rules: compiled, admission, outbox: [] }, WHOLE, { term: "0.0", number: i });
+        const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: i });
         const unfinished = engine.unfinishedInput();
         engine.dispose();
         engine = open();

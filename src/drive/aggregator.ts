@@ -8,7 +8,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Engine, EngineAction, EngineEvent } from "../aggregate/engine.js";
 import type { LineDocument } from "../aggregate/lineDocument.js";
 import type { SeriesDocument } from "../aggregate/seriesDocument.js";
-import { type OutboxBlock, type Restored, restoreSnapshot, takeSnapshot } from "../aggregate/snapshot.js";
+import { type Restored, restoreSnapshot, takeSnapshot } from "../aggregate/snapshot.js";
+import type { OutboxBlock } from "../aggregate/snapshotHeader.js";
 import type { SteadyClock } from "../base/clock.js";
 import { counted } from "../base/counted.js";
 import type { Log } from "../base/log.js";
@@ -115,8 +116,7 @@ export class Aggregator implements InputTarget {
    * Throws SnapshotError (no_memory) when both engines do not fit; then the old one goes on and `fresh` is of no use.
    */
   reload(fresh: Engine): void {
-    const { root, rules, admission } = this.#engine;
-    const restored = restoreSnapshot(fresh, takeSnapshot({ root, rules, admission, outbox: [] }, WHOLE, { term: "0.0", number: 1 }));
+    const restored = restoreSnapshot(fresh, takeSnapshot(this.#engine, WHOLE, { term: "0.0", number: 1 }));
     fresh.succeed(this.#engine);
     // Of several reloads between two reads, the read lands in the first one's engine.
     if (this.#retired === undefined) this.#retired = this.#engine;
@@ -208,7 +208,7 @@ export class Aggregator implements InputTarget {
       if (lost.length > 0) log.warn(`stopped without --data: ${lost.join(", ")}; --data DIR keeps them for the next start`);
       return { rowsUnsent, kept: rowsUnsent === 0 };
     }
-    const snapshot = takeSnapshot({ root: engine.root, rules: engine.rules, admission: engine.admission, outbox }, WHOLE, { term: "0.0", number: 1 });
+    const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 }, outbox);
     try {
       await checkpoint.put(snapshot);
     } catch (error) {
@@ -269,5 +269,5 @@ export class Aggregator implements InputTarget {
 }
 
 function partialWindows(engine: Engine): number {
-  return engine.rules.reduce((sum, compiled) => sum + compiled.windowsPartial, 0);
+  return engine.parts.ledgers().reduce((sum, ledger) => sum + ledger.windowsPartial, 0);
 }

@@ -7,9 +7,9 @@
 //
 // Key     the raw bytes `measurement,tags ` of a line and what its fields feed. A cache: dropping one costs an admission.
 // Field   one field name of a Key: interned name bytes (with the `=`) and its targets.
-// Target  (Group, Last) for one rule. Group 0: the rule wants the sample, but it is counted as dropped in the Ledger.
+// Target  (Group, Last) for one rule. Group 0: the rule wants the sample, but it is counted as dropped in the Ledger, or not ours.
 // Group   one output identity of a Rule.  Cell: its Accumulator for one Window.
-// Ledger  what one Rule did in one Slice: pairs by outcome, and the end of the last closed Window.
+// Ledger  what one Rule did in one Part (a range of SliceKeys): pairs by outcome, and the end of the last closed Window.
 
 // ---- page 0: constants shared by all engines -------------------------------------------------------------------------
 /** f64: result of number.ts. */
@@ -37,7 +37,7 @@ export const ROOT_BUMP: i32 = 52;
 export const ROOT_BUMP_END: i32 = 56;
 /** Where run() stopped: the start of the line it did not consume. */
 export const ROOT_STOP: i32 = 60;
-/** Counts up at every sweep; a Key stamps it when used. */
+/** Counts up at every sweep and whenever Parts change; a Key stamps it when used. */
 export const ROOT_EPOCH: i32 = 64;
 /** Input series: fields of Keys that some rule wants. */
 export const ROOT_SERIES: i32 = 68;
@@ -70,6 +70,8 @@ export const ROOT_SHAPE_LENGTH: i32 = 240;
 export const ROOT_HASH: i32 = 244;
 /** Counts the keys that shapeOf() looked at. */
 export const ROOT_TAG_MARK: i32 = 248;
+/** ROOT_EPOCH when Parts changed last: a Key that was not used since may point at what has gone, or nowhere. */
+export const ROOT_CHANGED: i32 = 252;
 /** i32 x 80: heads of the free lists. */
 export const ROOT_FREE: i32 = 256;
 /** With PASS_ROUTE: number of slices, of lanes, of the present division, of the current line, and of lanes marked for it. */
@@ -175,7 +177,7 @@ export const FIELD_BYTES: i32 = 20;
 
 // ---- Target ----------------------------------------------------------------------------------------------------------
 export const TARGET_GROUP: i32 = 0;
-/** -> Last; or, when the Group is 0, -> Ledger, the drop reason being in the lowest 3 bits. */
+/** -> Last; or, when the Group is 0, -> Ledger, the drop reason being in the lowest 3 bits; 0: no Part holds the sample. */
 export const TARGET_LAST: i32 = 4;
 export const TARGET_BYTES: i32 = 8;
 
@@ -200,7 +202,9 @@ export const RULE_HISTOGRAM_AT: i32 = 64;
 export const RULE_SERIES_MAX: i32 = 68;
 /** f64 ms, with FLAG_DEDUP. */
 export const RULE_DEDUP: i32 = 72;
-export const RULE_BYTES: i32 = 80;
+/** Input series over all Parts; RULE_SERIES_MAX caps it. */
+export const RULE_SERIES: i32 = 80;
+export const RULE_BYTES: i32 = 88;
 
 export const KIND_BASIC: i32 = 1;
 export const KIND_MOMENTS: i32 = 2;
@@ -226,6 +230,8 @@ export const FIRST_BASELINE: i32 = 2;
 
 // ---- Ledger ----------------------------------------------------------------------------------------------------------
 export const LEDGER_RULE: i32 = 0;
+/** 0: samples are left alone, not even counted. */
+export const LEDGER_ACCEPTS: i32 = 4;
 /** -> first Group. */
 export const LEDGER_GROUPS: i32 = 8;
 export const LEDGER_GROUP_COUNT: i32 = 12;
@@ -290,7 +296,9 @@ export const GROUP_SAMPLES: i32 = 88;
 export const GROUP_HASH: i32 = 104;
 /** -> vmrange histogram since the start. */
 export const GROUP_HISTOGRAM: i32 = 108;
-export const GROUP_BYTES: i32 = 112;
+/** Input series that the Ledger counts for it. */
+export const GROUP_SERIES: i32 = 112;
+export const GROUP_BYTES: i32 = 120;
 
 // ---- Cell: header, then the states the rule keeps ---------------------------------------------------------------------
 export const CELL_OLDER: i32 = 0;
@@ -395,3 +403,5 @@ export const RUN_NEW_KEY: i32 = 2;
 export const RUN_NEW_FIELD: i32 = 3;
 /** The list at PASS_AT has no room for what may pass of the line at ROOT_STOP. */
 export const RUN_PASS_FULL: i32 = 4;
+/** Parts have changed since Key ROOT_KEY was used last: its targets must be looked at. The line at ROOT_STOP is its. */
+export const RUN_STALE: i32 = 5;

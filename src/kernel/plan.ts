@@ -1,8 +1,8 @@
 // What a sample does: every field of a line has targets (one per rule that wants it), and add() applies one sample to one
 // target. Known series only; admission (src/aggregate) makes the targets. bench: addSample.
 //
-// Every pair is counted once in its Ledger: matched, and then applied, superseded, negative, duplicate or dropped by reason;
-// what a dedup interval holds is pending until its Window closes.
+// A pair whose Ledger does not accept is none. Every other is counted once in it: matched, and then applied, superseded, negative,
+// duplicate or dropped by reason; what a dedup interval holds is pending until its Window closes.
 import { addBasic, cellFor, NO_MEMORY } from "./cell.js";
 import { addIncrease, trackRate } from "./counter.js";
 import { addExact, addSquare } from "./exact.js";
@@ -44,6 +44,7 @@ import {
   LAST_HASH_LOW,
   LAST_NEXT,
   LAST_TIME,
+  LEDGER_ACCEPTS,
   LEDGER_APPLIED,
   LEDGER_CARRIED,
   LEDGER_DROPPED,
@@ -117,11 +118,13 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
   if (group == 0) {
     const refused: i32 = i32.load(target + TARGET_LAST);
     const refusing: i32 = refused & -8;
+    if (refusing == 0 || i32.load(refusing + LEDGER_ACCEPTS) == 0) return;
     increment(refusing + LEDGER_MATCHED);
     increment(refusing + LEDGER_DROPPED + ((refused & 7) << 3));
     return;
   }
   const ledger: i32 = i32.load(group + GROUP_LEDGER);
+  if (i32.load(ledger + LEDGER_ACCEPTS) == 0) return;
   const rule: i32 = i32.load(ledger + LEDGER_RULE);
   const flags: i32 = i32.load(rule + RULE_FLAGS);
   let time: f64 = eventTime;

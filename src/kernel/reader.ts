@@ -7,7 +7,7 @@
 // time, so most lines cost one comparison; the others are scanned, hashed and looked up. Fields are compared with the names
 // the Key expects at that position. A line is applied only when all of it was read, so a bad line changes nothing.
 //
-// Whatever is new ends run() with RUN_NEW_KEY or RUN_NEW_FIELD, and the caller admits it. Whatever is not plain - tabs, several spaces, `\\` before a delimiter, odd escapes in strings, integers of more than
+// Whatever is new ends run() with RUN_NEW_KEY, RUN_NEW_FIELD or RUN_STALE, and the caller admits it. Whatever is not plain - tabs, several spaces, `\\` before a delimiter, odd escapes in strings, integers of more than
 // 15 digits, other timestamps than 19 digits, errors, an open quote - ends run() with RUN_UNUSUAL before that line, and the
 // caller takes it through the complete decoder (metric/lineDecoder.ts). It leaves the fast path, never the semantics.
 //
@@ -29,6 +29,7 @@ import {
   PASS_LINES,
   PASS_ROUTE,
   ROOT_AT,
+  ROOT_CHANGED,
   ROOT_EPOCH,
   ROOT_HASH,
   ROOT_KEY,
@@ -41,6 +42,7 @@ import {
   RUN_NEW_FIELD,
   RUN_NEW_KEY,
   RUN_PASS_FULL,
+  RUN_STALE,
   RUN_UNUSUAL,
   SCRATCH_AT,
   SCRATCH_BYTES,
@@ -242,6 +244,7 @@ function readTime(q: i32): i32 {
 export function run(root: i32, from: i32, end: i32): i32 {
   const epoch: i32 = i32.load(root + ROOT_EPOCH);
   const pass: i32 = i32.load(root + ROOT_PASS);
+  const changed: i32 = i32.load(root + ROOT_CHANGED);
   let p: i32 = from;
   let lines: i32 = 0;
   let result: i32 = RUN_DONE;
@@ -254,6 +257,15 @@ export function run(root: i32, from: i32, end: i32): i32 {
     const key: i32 = keyOf(root, p);
     if (key == NEW) result = RUN_NEW_KEY;
     if (key <= 0) break;
+    const used: i32 = i32.load(key + KEY_EPOCH);
+    if (used != epoch) {
+      if (used < changed) {
+        i32.store(root + ROOT_KEY, key);
+        result = RUN_STALE;
+        break;
+      }
+      i32.store(key + KEY_EPOCH, epoch);
+    }
     const count: i32 = readFields(root, key, p + i32.load(key + KEY_LENGTH) + 1, end);
     if (count == NEW) {
       i32.store(root + ROOT_KEY, key);
@@ -283,7 +295,6 @@ export function run(root: i32, from: i32, end: i32): i32 {
       passLine(root, p, q + 1, count);
     }
     i32.store(root + ROOT_PREVIOUS, key);
-    if (i32.load(key + KEY_EPOCH) != epoch) i32.store(key + KEY_EPOCH, epoch);
     lines = lines + 1;
     p = q + 1;
   }

@@ -17,6 +17,7 @@ import {
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
   GROUP_LEDGER,
+  GROUP_SERIES,
   KEY_FIELD_COUNT,
   KEY_FIELD_MAX,
   KEY_FIELDS,
@@ -28,6 +29,7 @@ import {
   ROOT_SHAPES,
   ROOT_TAG_MARK,
   ROOT_TAGS,
+  RULE_SERIES,
   RULE_SERIES_MAX,
   SCRATCH_AT,
   SCRATCH_BYTES,
@@ -130,8 +132,10 @@ function isCapped(field: i32, count: i32): i32 {
   if (targetCount == 0) return 0;
   const targets: i32 = i32.load(field + FIELD_TARGETS);
   for (let i: i32 = 0; i < targetCount; i = i + 1) {
-    const ledger: i32 = i32.load(i32.load(targets + i * TARGET_BYTES + TARGET_GROUP) + GROUP_LEDGER);
-    if (i32.load(ledger + LEDGER_SERIES_COUNT) + count >= i32.load(i32.load(ledger + LEDGER_RULE) + RULE_SERIES_MAX)) return 1;
+    const group: i32 = i32.load(targets + i * TARGET_BYTES + TARGET_GROUP);
+    if (group == 0) continue;
+    const rule: i32 = i32.load(i32.load(group + GROUP_LEDGER) + LEDGER_RULE);
+    if (i32.load(rule + RULE_SERIES) + count >= i32.load(rule + RULE_SERIES_MAX)) return 1;
   }
   return 0;
 }
@@ -205,6 +209,15 @@ export function copyFields(root: i32, key: i32, count: i32): i32 {
   return 1;
 }
 
+/** Counts input series of a Group: in it, in its Ledger and in its rule. */
+export function countSeries(group: i32, more: i32): void {
+  const ledger: i32 = i32.load(group + GROUP_LEDGER);
+  const rule: i32 = i32.load(ledger + LEDGER_RULE);
+  i32.store(group + GROUP_SERIES, i32.load(group + GROUP_SERIES) + more);
+  i32.store(ledger + LEDGER_SERIES_COUNT, i32.load(ledger + LEDGER_SERIES_COUNT) + more);
+  i32.store(rule + RULE_SERIES, i32.load(rule + RULE_SERIES) + more);
+}
+
 function copyTargets(root: i32, from: i32, count: i32): i32 {
   const at: i32 = allocate(root, count * TARGET_BYTES);
   if (at == 0) return 0;
@@ -212,9 +225,8 @@ function copyTargets(root: i32, from: i32, count: i32): i32 {
     const offset: i32 = i * TARGET_BYTES;
     const group: i32 = i32.load(from + offset + TARGET_GROUP);
     const last: i32 = i32.load(from + offset + TARGET_LAST);
-    const ledger: i32 = i32.load(group + GROUP_LEDGER);
     // Lasts are counted when they are made.
-    if (last == 0) i32.store(ledger + LEDGER_SERIES_COUNT, i32.load(ledger + LEDGER_SERIES_COUNT) + 1);
+    if (last == 0 && group != 0) countSeries(group, 1);
     i32.store(at + offset + TARGET_GROUP, group);
     i32.store(at + offset + TARGET_LAST, last);
   }

@@ -75,8 +75,7 @@ describe("dedup", () => {
   test("dedup: moved by a snapshot while samples are held -> they count there, and the books go on", () => {
     const engine = openEngine(RULE, { startMs: 100_000 });
     feedLines(engine, 104_000, "m,s=a f=1 104000", "m,s=a f=2 103000", "m,s=a f=4 107000", "m,s=a f=8 112000");
-    const { root, rules, admission } = engine;
-    const snapshot = takeSnapshot({ root, rules, admission, outbox: [] }, WHOLE, { term: "0.0", number: 1 });
+    const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 });
     const other = openEngine(RULE, { startMs: 105_000 });
     restoreSnapshot(other, snapshot);
     expect(pairs(other)).toEqual({ applied: 0, duplicate: 1, pending: 3, dropped: {} });

@@ -146,8 +146,7 @@ describe("running outputs", () => {
     send(before, 2, "host=a 1 1", "host=b 1 2");
     tick(before, 15);
     send(before, 16, "host=a 0 11", "host=a -0 12", "host=c 1 13");
-    const { root, rules, admission } = before;
-    const bytes = takeSnapshot({ root, rules, admission, outbox: [] }, WHOLE, { term: "0.0", number: 1 });
+    const bytes = takeSnapshot(before, WHOLE, { term: "0.0", number: 1 });
     const after = open(rule);
     restoreSnapshot(after, bytes);
     for (const engine of [before, after]) {

@@ -174,8 +174,7 @@ describe("start timestamps", () => {
         maxFutureMs: 1e9,
       },
     );
-    const { root, rules, admission } = before;
-    restoreSnapshot(fresh, takeSnapshot({ root, rules, admission, outbox: [] }, WHOLE, { term: "0.0", number: 1 }));
+    restoreSnapshot(fresh, takeSnapshot(before, WHOLE, { term: "0.0", number: 1 }));
     send(fresh, [70, 7, 30]);
     expect(last(fresh, "total")).toBe(7);
   });

@@ -37,8 +37,7 @@ export async function serveRows(rulesYaml: string, steps: readonly ServeStep[]):
       if (step.kind === "lines") take(engine.feed(step.nowMs, Buffer.from(step.text)));
       else if (step.kind === "tick") take(engine.step(step.nowMs, { kind: "tick" }));
       else {
-        const { root, rules: compiled, admission } = engine;
-        const snapshot = takeSnapshot({ root, rules: compiled, admission, outbox: [] }, WHOLE, { term: "0.0", number: 1 });
+        const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 });
         engine.dispose();
         engine = open(step.nowMs);
         restoreSnapshot(engine, snapshot);

@@ -152,7 +152,8 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
     return undefined;
   });
 
-  for (const { ledger, record, counterAt, rule } of engine.rules) {
+  for (const { at: ledger, compiled } of engine.parts.ledgers()) {
+    const { record, counterAt, rule } = compiled;
     for (let group = i32.load(ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
       for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(group + GROUP_OLDEST)) {
         both((side) => {

@@ -1,0 +1,102 @@
+// The header of a snapshot: what is said once for all Groups that follow. JSON, because it is small, grows with every version, and
+// people read it.
+import { LEDGER_BYTES, LEDGER_CLOSED, LEDGER_COMPLETE, LEDGER_MATCHED } from "../kernel/layout.js";
+import type { RowBlock } from "../metric/rowBlock.js";
+import { type KeyRange, overlap } from "../slice/keyRange.js";
+import type { CompiledRule } from "./compile.js";
+import type { Cursor, Ledger, Part } from "./part.js";
+
+/** 2: a range may hold several Parts, each with its cursors and Ledgers; heads of outbox rows hold a type, blocks a mark. */
+export const SNAPSHOT_VERSION = 2;
+
+/** Identity of a copy: the term it was taken in (`INCARNATION.NUMBER`) and its number within it. */
+export interface SnapshotId {
+  readonly term: string;
+  readonly number: number;
+}
+
+/** Frozen rows that one sink (Sink.name) has not answered for. */
+export interface OutboxBlock extends RowBlock {
+  readonly sink: string;
+}
+
+export interface LedgerHeader {
+  readonly closedMs: number | null;
+  readonly completeMs: number | null;
+  /** LEDGER_MATCHED and everything behind it. */
+  readonly counters: readonly number[];
+  readonly windowsFlushed: number;
+  readonly windowsPartial: number;
+  /** Per output; null: from the beginning. */
+  readonly cleanFromMs?: readonly (number | null)[];
+}
+
+export interface RuleHeader {
+  readonly id: string;
+  readonly name: string;
+  readonly flags: number;
+}
+
+export interface PartHeader extends KeyRange {
+  readonly term: string;
+  readonly takenOverMs: number | null;
+  readonly cursors: readonly { readonly router: string; readonly applied: number; readonly oldestMs: number | null; readonly heardMs: number }[];
+  /** By place in Header.rules. */
+  readonly ledgers: readonly LedgerHeader[];
+}
+
+export interface Header {
+  readonly version: number;
+  readonly id: SnapshotId;
+  readonly range: KeyRange;
+  readonly parts: readonly PartHeader[];
+  readonly rules: readonly RuleHeader[];
+  readonly names: readonly { readonly rule: number; readonly metric: string }[];
+  readonly outbox: readonly (Omit<OutboxBlock, "bytes"> & { readonly bytes: number })[];
+  readonly groups: number;
+}
+
+/** Version 1: one Part, which took no batches. */
+interface HeaderV1 extends Omit<Header, "parts" | "rules"> {
+  readonly rules: readonly (RuleHeader & LedgerHeader)[];
+}
+
+/** The header of any version that is still read, as of today. */
+export function upgradeHeader(header: Header | HeaderV1): Header {
+  if ("parts" in header) return header;
+  const part = { ...header.range, term: header.id.term, takenOverMs: null, cursors: [], ledgers: header.rules };
+  return { ...header, parts: [part] };
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+export function ruleHeader({ rule, flags }: CompiledRule): RuleHeader {
+  return { id: rule.id, name: rule.name, flags };
+}
+
+/** What `range` has of a Part. Of a Part that is cut, the counters go with its left end. */
+export function partHeader(part: Part, range: KeyRange): PartHeader {
+  const cursors = [...part.cursors].map(([router, cursor]) => ({ router, ...cursor, oldestMs: cursor.oldestMs ?? null }));
+  const counted = part.low >= range.low;
+  const ledgers = part.ledgers.map((ledger) => ledgerHeader(ledger, counted));
+  return { ...(overlap(part, range) ?? range), term: part.term, takenOverMs: finite(part.takenOverMs), cursors, ledgers };
+}
+
+function ledgerHeader(ledger: Ledger, counted: boolean): LedgerHeader {
+  const { at } = ledger;
+  const counters: number[] = [];
+  for (let offset = LEDGER_MATCHED; offset < LEDGER_BYTES; offset += 8) counters.push(counted ? f64.load(at + offset) : 0);
+  return {
+    closedMs: finite(f64.load(at + LEDGER_CLOSED)),
+    completeMs: finite(f64.load(at + LEDGER_COMPLETE)),
+    counters,
+    windowsFlushed: counted ? ledger.windowsFlushed : 0,
+    windowsPartial: counted ? ledger.windowsPartial : 0,
+    cleanFromMs: ledger.cleanFromMs.map(finite),
+  };
+}
+
+/** Cursors as a Part holds them. */
+export function cursorsOf({ cursors }: PartHeader): [string, Cursor][] {
+  return cursors.map(({ router, applied, oldestMs, heardMs }) => [router, { applied, oldestMs: oldestMs ?? undefined, heardMs }]);
+}
