@@ -19,7 +19,7 @@ import { createIngest, type Ingest } from "../../http/ingest.js";
 import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
 import { type RunningServer, startServer } from "../../http/server.js";
-import { createMetricsPage } from "../../selfstat/metrics.js";
+import type { MetricsPage } from "../../selfstat/page.js";
 import { openSink } from "../../sink/openSink.js";
 import { type Sink, SinkUrlError } from "../../sink/sink.js";
 import { checkpointFile } from "../../store/checkpointFile.js";
@@ -135,14 +135,19 @@ async function listen(
   const { watched, ingest, listening } = doors;
   const address = parseListenAddress(options.listen ?? DEFAULT_PORT);
   if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
-  const page = createMetricsPage(() => selfStats(watched));
+  // Loaded with the first scrape: under Telegraf every start counts, and most of these pages are never read.
+  let page: Promise<MetricsPage> | undefined;
+  const openPage = async (): Promise<MetricsPage> => (await import("../../selfstat/metrics.js")).createMetricsPage(() => selfStats(watched));
   const routes = probeRoutes({
     healthy: () => ({ ok: true }),
     ready: () => {
       const data = ingest.ready();
       return data.ok ? watched.aggregator.ready() : data;
     },
-    metrics: () => page.text(),
+    metrics: async () => {
+      page ??= openPage();
+      return (await page).text();
+    },
     status: () => statusPage(watched, { version, ...about }),
     tokens: listening.adminTokens,
   });
