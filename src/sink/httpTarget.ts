@@ -45,3 +45,12 @@ export function newAgent(url: URL, connections: number, tls: SinkOptions["tls"])
     ...(tls?.insecure === true ? { rejectUnauthorized: false } : {}),
   });
 }
+
+/** The URL without the last `count` parts of its path and without query, then those parts, decoded. undefined: it has fewer. */
+export function splitPath(url: URL, count: number): [URL, ...string[]] | undefined {
+  const parts = url.pathname.split("/").filter((part) => part !== "");
+  if (parts.length < count) return undefined;
+  const base = new URL(url.origin);
+  base.pathname = parts.slice(0, -count).join("/");
+  return [base, ...parts.slice(-count).map(decode)];
+}

@@ -21,7 +21,9 @@ export async function openSink(url: string, options: SinkOptions): Promise<Sink>
     const what = scheme === undefined ? "names no kind of sink" : `has the unknown kind "${scheme}:"`;
     throw new SinkUrlError(`--sink "${withoutCredentials(url)}" ${what}; use ${forms.join(" or ")}`);
   }
-  return plugin.open(url, options);
+  const sink = plugin.open(url, options);
+  if (options.tls?.insecure === true) options.log("warn", `sink ${sink.name}: takes any certificate (insecure_skip_verify); ca_file trusts one`);
+  return sink;
 }
 
 async function scanPlugins(): Promise<ReadonlyMap<string, SinkPlugin>> {

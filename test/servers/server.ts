@@ -40,7 +40,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Starts `binary` with the arguments for a port and a folder; resolves when `readyPath` answers 200. */
+/** Starts `binary` with the arguments for a port and a folder; resolves when `readyPath` answers 200 or 204. */
 export async function startServer(
   binary: string,
   readyPath: string,
@@ -79,7 +79,7 @@ async function isReady(child: ChildProcess, url: string): Promise<boolean> {
       () => 0,
     );
     // Its own listener, not somebody else's on the port it could not have.
-    if (status === 200) return isAlive(child);
+    if (status === 200 || status === 204) return isAlive(child);
     await delay(20);
   }
   return false;

@@ -63,7 +63,12 @@ export function registerAggregate(program: Command): void {
     .addOption(
       new Option("--mode <mode>", "output: read standard input; serve: HTTP only (by default what fd 0 is decides)").choices(["output", "serve"]),
     )
-    .addOption(option("--sink <url>", "http(s)://... (remote write, full path), file:PATH or stdout:; repeatable").argParser(collect))
+    .addOption(
+      option(
+        "--sink <url>",
+        "http(s)://... (remote write, full path), influx1+http(s)://, influx2+http(s)://, file:PATH or stdout:; repeatable",
+      ).argParser(collect),
+    )
     .addOption(option("--listen <host:port>", "address of the HTTP doors, /metrics and status (127.0.0.1:4581)"))
     .addOption(option("--db-label <label>", "give every line posted to a database or bucket its name as this label"))
     .addOption(option("--data <dir>", "folder for the state that a clean stop keeps for the next start"))
