@@ -10,6 +10,7 @@ import {
   CELL_NEWEST,
   CELL_WINDOW,
   COUNTER_BYTES,
+  FLAG_DIGEST,
   FLAG_RATE,
   HISTOGRAM_SIDE,
   KIND_BASIC,
@@ -38,6 +39,7 @@ import {
 import { addToSet, openSet } from "../kernel/set.js";
 import { bucketAt, openSketch } from "../kernel/sketch.js";
 import { type CompiledRule, flagsOfKinds } from "./compile.js";
+import { readDigest, writeDigest } from "./digests.js";
 import type { Output } from "./output.js";
 import { SnapshotError } from "./snapshotError.js";
 
@@ -61,7 +63,9 @@ export function writeCell(out: ByteWriter, compiled: CompiledRule, cell: number)
     const from = cell + at(compiled);
     for (let i = 0; i < bytes; i += 8) out.f64(f64.load(from + i));
   }
-  if ((compiled.flags & KIND_SKETCH) !== 0) writeSketch(out, i32.load(cell + compiled.sketchAt));
+  const sketch = (compiled.flags & KIND_SKETCH) === 0 ? undefined : i32.load(cell + compiled.sketchAt);
+  if (sketch !== undefined && (compiled.flags & FLAG_DIGEST) !== 0) writeDigest(out, sketch);
+  else if (sketch !== undefined) writeSketch(out, sketch);
   if ((compiled.flags & KIND_SERIES) !== 0) writeSet(out, i32.load(cell + compiled.seriesAt));
   if ((compiled.flags & KIND_VALUES) !== 0) writeSet(out, i32.load(cell + compiled.valuesAt));
   if ((compiled.flags & KIND_HISTOGRAM) !== 0) writeHistogram(out, i32.load(cell + compiled.histogramAt));
@@ -167,9 +171,10 @@ export function readCell(reader: ByteReader, { root, compiled, group, flags }: C
       if (into !== 0) f64.store(cell + into + i, value);
     }
   }
-  if ((flags & KIND_SKETCH) !== 0 && reader.u32() === 1) {
+  if ((flags & FLAG_DIGEST) !== 0 || ((flags & KIND_SKETCH) !== 0 && reader.u32() === 1)) {
     const into = cell === 0 || compiled === undefined ? 0 : compiled.sketchAt;
-    const sketch = readSketch(reader, into === 0 ? 0 : root);
+    const read = (flags & FLAG_DIGEST) === 0 ? readSketch : readDigest;
+    const sketch = read(reader, into === 0 ? 0 : root);
     if (into !== 0) i32.store(cell + into, sketch);
   }
   readSlots(reader, { root, compiled, group, flags }, cell);

@@ -14,6 +14,7 @@ import {
   FLAG_CARRY,
   FLAG_DEDUP,
   FLAG_DELTA,
+  FLAG_DIGEST,
   FLAG_RATE,
   FLAG_SAMPLES,
   KIND_BASIC,
@@ -110,6 +111,7 @@ function flagsOf(rule: Rule, outputs: readonly CompiledOutput[]): number {
   if (rule.temporality === "delta") flags |= FLAG_DELTA;
   if (rule.time === "arrival") flags |= FLAG_ARRIVAL;
   if (rule.dedupMs > 0) flags |= FLAG_DEDUP;
+  if (rule.sketch === "tdigest" && (flags & KIND_SKETCH) !== 0) flags |= FLAG_DIGEST;
   // A carried sample would shorten the next rate's time span: rules with a rate drop what is late; the next sample in time
   // contains its increase anyway. Of a closed dedup interval nobody knows any more which sample counted.
   const cumulative = outputs.some(({ output }) => output.type === "counter");

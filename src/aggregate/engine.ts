@@ -39,6 +39,7 @@ import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { RowWriter } from "../metric/rowWriter.js";
 import { Admission, type NameLosses } from "./admission.js";
 import { type CompiledRule, compileRule } from "./compile.js";
+import { dropDigests } from "./digests.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
@@ -210,11 +211,13 @@ export class Engine {
     const unfinished = previous.unfinishedInput();
     heap8.set(unfinished, this.root + INPUT_AT);
     this.#pending = unfinished.length;
+    dropDigests(previous.root);
     shrinkOwner(previous.root);
   }
 
   /** Gives the engine's memory back. */
   dispose(): void {
+    dropDigests(this.root);
     closeOwner(this.root);
   }
 

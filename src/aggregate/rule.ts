@@ -48,6 +48,8 @@ export interface Rule {
   readonly stalenessMs: number;
   readonly maxSeries: number;
   readonly maxGroups: number;
+  /** How quantiles are kept. */
+  readonly sketch: "exponential" | "tdigest";
   readonly temporality: "cumulative" | "delta";
   /** Whether the raw samples it matched pass on, too. */
   readonly matched: "drop" | "keep";

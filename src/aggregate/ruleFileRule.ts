@@ -106,13 +106,6 @@ function checkOtherKeys(fields: Fields): void {
     const read = kind === "boolean" ? readBoolean(fields, key) : readCount(fields, key, 0);
     if (read !== undefined) fields.problems.info({ file: fields.file, at: field.keyAt, path: field.path, message: why });
   }
-  for (const [key, words] of Object.entries({ sketch: ["exponential", "tdigest"] })) {
-    const field = fields.byKey.get(key);
-    const word = readWord(fields, key, words);
-    if (field !== undefined && word !== undefined && word !== words[0]) {
-      refuse(fields, { at: field.value.at, path: field.path }, `${word} is not supported yet by this version`, `use ${words[0] ?? ""}`);
-    }
-  }
 }
 
 function readStaleness(fields: Fields, interval: { text: string; ms: number }): number {
@@ -222,7 +215,8 @@ export function readRule(fields: Fields, context: RuleContext): PlacedRule | und
     outputName,
     labels,
     temporality: settings.temporality,
-  };
+    sketch: readWord(fields, "sketch", ["exponential", "tdigest"]) ?? "exponential",
+  } as const;
   const id = ruleIdOf(shape);
   const { line, column } = positionOf(fields.file, fields.at);
   const place = `${fields.file.name}:${String(line)}:${String(column)}`;

@@ -23,6 +23,7 @@ export type RuleIdentity = Pick<
   | "outputName"
   | "labels"
   | "temporality"
+  | "sketch"
 >;
 
 /** Steps as text that does not depend on how defaults and selectors are spelled. */
@@ -57,6 +58,7 @@ export function canonicalRule(rule: RuleIdentity): string {
   if (rule.outputName !== undefined) pairs.push(["output_name", rule.outputName]);
   if (rule.labels.length > 0) pairs.push(["labels", rule.labels]);
   if (rule.temporality !== "cumulative") pairs.push(["temporality", rule.temporality]);
+  if (rule.sketch !== "exponential") pairs.push(["sketch", rule.sketch]);
   pairs.sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify(pairs);
 }

@@ -12,6 +12,7 @@ import {
   COUNTER_INCREASE,
   COUNTER_RATE,
   COUNTER_SERIES,
+  FLAG_DIGEST,
   GROUP_FIRSTS,
   GROUP_HISTOGRAM,
   GROUP_SAMPLES,
@@ -21,6 +22,7 @@ import {
   SET_COUNT,
 } from "../kernel/layout.js";
 import type { CompiledRule } from "./compile.js";
+import { digestQuantile } from "./digests.js";
 import type { WindowView } from "./output.js";
 import { countAt, sketchQuantile } from "./quantile.js";
 
@@ -136,7 +138,8 @@ export class FlushView implements WindowView {
   quantile(phi: number): number {
     if (this.#cell === 0) return Number.NaN;
     const sketch = i32.load(this.#cell + this.#compiled.sketchAt);
-    return sketch === 0 ? Number.NaN : sketchQuantile(sketch, phi);
+    if (sketch === 0) return Number.NaN;
+    return (this.#compiled.flags & FLAG_DIGEST) === 0 ? sketchQuantile(sketch, phi) : digestQuantile(sketch, phi);
   }
 
   #basic(offset: number): number {

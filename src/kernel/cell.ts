@@ -13,6 +13,7 @@ import {
   CELL_NEWEST,
   CELL_OLDER,
   CELL_WINDOW,
+  FLAG_DIGEST,
   GROUP_LEDGER,
   GROUP_NEWEST,
   GROUP_OLDEST,
@@ -30,6 +31,7 @@ import {
   RULE_SKETCH_AT,
   RULE_VALUES_AT,
 } from "./layout.js";
+import { undigest } from "./leaf.js";
 import { releaseSet } from "./set.js";
 import { releaseSketch } from "./sketch.js";
 
@@ -88,7 +90,8 @@ function releaseSlots(root: i32, rule: i32, cell: i32): void {
   const flags: i32 = i32.load(rule + RULE_FLAGS);
   if ((flags & KIND_SKETCH) != 0) {
     const sketch: i32 = i32.load(cell + i32.load(rule + RULE_SKETCH_AT));
-    if (sketch != 0) releaseSketch(root, sketch);
+    if (sketch != 0 && (flags & FLAG_DIGEST) != 0) undigest(sketch);
+    else if (sketch != 0) releaseSketch(root, sketch);
   }
   if ((flags & KIND_SERIES) != 0) {
     const series: i32 = i32.load(cell + i32.load(rule + RULE_SERIES_AT));

@@ -223,6 +223,8 @@ export const KIND_HISTOGRAM: i32 = 1024;
 export const FLAG_SAMPLES: i32 = 2048;
 /** One sample of a Series counts per dedup interval. */
 export const FLAG_DEDUP: i32 = 4096;
+/** The sketch is a boxed t-digest: a Cell holds its number. */
+export const FLAG_DIGEST: i32 = 8192;
 
 export const FIRST_AUTO: i32 = 0;
 export const FIRST_ZERO: i32 = 1;

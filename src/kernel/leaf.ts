@@ -1,5 +1,6 @@
 // The kernel's leaves: what the shared subset cannot say. One JavaScript body here; in the WebAssembly build each is an
-// instruction (imul, unaligned, truncate) or an import from the host (decimal, pages).
+// instruction (imul, unaligned, truncate) or an import from the host (decimal, pages, digests).
+import { addToDigest, dropDigest } from "./boxed.js";
 import { heap8, heapBuffer, heapView } from "./memory.js";
 import { returnPages, takePages } from "./pages.js";
 
@@ -36,6 +37,16 @@ export function decimal(from: i32, to: i32): f64 {
 /** Address of `count` zeroed pages for the engine `root`, 0 when its cap is reached. */
 export function pages(root: i32, count: i32): i32 {
   return takePages(root, count);
+}
+
+/** Adds a value to the boxed digest `id`, 0: to a new one. Its number; 0 when there is no room. */
+export function digest(root: i32, id: i32, value: f64): i32 {
+  return addToDigest(root, id, value);
+}
+
+/** Gives a boxed digest back. */
+export function undigest(id: i32): void {
+  dropDigest(id);
 }
 
 /** Gives back a run that pages() returned. */

@@ -22,6 +22,7 @@ import {
   FLAG_CARRY,
   FLAG_DEDUP,
   FLAG_DELTA,
+  FLAG_DIGEST,
   FLAG_RATE,
   FLAG_SAMPLES,
   GROUP_HISTOGRAM,
@@ -77,6 +78,7 @@ import {
   TARGET_GROUP,
   TARGET_LAST,
 } from "./layout.js";
+import { digest } from "./leaf.js";
 import { passRows } from "./pass.js";
 import { addToSet, openSet } from "./set.js";
 import { addSketch, openSketch } from "./sketch.js";
@@ -249,8 +251,14 @@ function addToSlots(root: i32, cell: i32, last: i32, value: f64, rule: i32): i32
   const flags: i32 = i32.load(rule + RULE_FLAGS);
   if ((flags & KIND_SKETCH) != 0) {
     const slot: i32 = cell + i32.load(rule + RULE_SKETCH_AT);
-    if (i32.load(slot) == 0) i32.store(slot, openSketch(root));
-    if (i32.load(slot) == 0 || addSketch(root, i32.load(slot), value) == 0) return 0;
+    if ((flags & FLAG_DIGEST) != 0) {
+      const id: i32 = digest(root, i32.load(slot), value);
+      if (id == 0) return 0;
+      i32.store(slot, id);
+    } else {
+      if (i32.load(slot) == 0) i32.store(slot, openSketch(root));
+      if (i32.load(slot) == 0 || addSketch(root, i32.load(slot), value) == 0) return 0;
+    }
   }
   if ((flags & KIND_SERIES) != 0) {
     const slot: i32 = cell + i32.load(rule + RULE_SERIES_AT);

@@ -63,6 +63,7 @@ describe("rule file: good files", () => {
       maxSeries: 1_000_000,
       maxGroups: 1_000_000,
       temporality: "cumulative",
+      sketch: "exponential",
       matched: "drop",
       type: undefined,
       state: "active",
@@ -89,7 +90,7 @@ describe("rule file: good files", () => {
   labels: {z2: "2", a1: "1"}
   type: gauge
   temporality: delta
-  sketch: exponential
+  sketch: tdigest
   matched: keep
   state: shadow
 `);
@@ -126,6 +127,7 @@ describe("rule file: good files", () => {
       maxSeries: 10,
       maxGroups: 20,
       temporality: "delta",
+      sketch: "tdigest",
       matched: "keep",
       type: "gauge",
       state: "shadow",

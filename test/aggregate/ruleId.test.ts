@@ -41,6 +41,7 @@ test.each([
   ["keep_metric_names", `${base}, keep_metric_names: true`],
   ["output_name", `${base}, output_name: n`],
   ["labels", `${base}, labels: {l: v}`],
+  ["sketch", `${base}, sketch: tdigest`],
   ["dedup_interval", `${base}, dedup_interval: 30s`],
   ["temporality", `${base}, temporality: delta`],
   ["filter", `${base}, namepass: [a]`],

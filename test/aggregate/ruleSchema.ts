@@ -54,7 +54,7 @@ function ruleShape(outputs: readonly string[]): Record<string, z.ZodType> {
     labels: z.record(z.string(), z.string().min(1)).describe("Constant labels added to the outputs"),
     type: z.enum(["counter", "gauge", "histogram"]).describe("What receivers are told the outputs are; default by output"),
     temporality: z.enum(["cumulative", "delta"]).describe("How counters come in; default cumulative"),
-    sketch: z.enum(["exponential"]).describe("How quantiles are kept"),
+    sketch: z.enum(["exponential", "tdigest"]).describe("How quantiles are kept; default exponential"),
     matched: z.enum(["drop", "keep"]).describe("Raw samples this rule matched"),
     state: z.enum(["active", "shadow", "off"]).describe("shadow: compute and measure, send nothing; default active"),
     ignore_first_sample_interval: duration.describe("vmagent's; 0s is first_sample: zero"),

@@ -60,6 +60,12 @@ async function wasmKernel(): Promise<{ readonly kernel: KernelExports; readonly 
       bytes.fill(0, at, at + count * PAGE_BYTES);
       return at;
     },
+    digest: (): never => {
+      throw new Error("this test has no digests");
+    },
+    undigest: (): never => {
+      throw new Error("this test has no digests");
+    },
     unpages(): never {
       throw new Error("this test gives no runs of pages back, only records");
     },

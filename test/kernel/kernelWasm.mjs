@@ -12,6 +12,8 @@ export function copy(to: i32, from: i32, bytes: i32): void { memory.copy(to, fro
 export function clear(at: i32, bytes: i32): void { memory.fill(at, 0, bytes); }
 @external("host", "decimal") export declare function decimal(from: i32, to: i32): f64;
 @external("host", "pages") export declare function pages(root: i32, count: i32): i32;
+@external("host", "digest") export declare function digest(root: i32, id: i32, value: f64): i32;
+@external("host", "undigest") export declare function undigest(id: i32): void;
 @external("host", "unpages") export declare function unpages(root: i32, address: i32): void;
 `;
 const ENTRY = [
