@@ -12,9 +12,9 @@ function fenced(language: string): string {
   return new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "m").exec(readme)?.[1] ?? "";
 }
 
-/** The strings of the `command = [...]` of the Telegraf file. */
-function telegrafCommand(): string[] {
-  const list = /^\s*command = \[([\s\S]*?)\]/m.exec(telegraf)?.[1] ?? "";
+/** The strings of the `command = [...]` of a Telegraf file. */
+function telegrafCommand(text: string): string[] {
+  const list = /^\s*command = \[([\s\S]*?)\]/m.exec(text)?.[1] ?? "";
   return [...list.matchAll(/"([^"]*)"/g)].map((match) => match[1] ?? "");
 }
 
@@ -24,8 +24,7 @@ describe("README", () => {
   });
 
   test("Telegraf snippet for HTTP -> is configs/telegraf/limpet-http.conf", () => {
-    const [, , second] = readme.split("```toml\n");
-    expect(second?.split("```")[0]).toBe(readFileSync("configs/telegraf/limpet-http.conf", "utf8"));
+    expect(readme).toContain(`\`\`\`toml\n${readFileSync("configs/telegraf/limpet-http.conf", "utf8")}\`\`\``);
   });
 
   test("rules -> are configs/rules/http.yaml", () => {
@@ -42,13 +41,23 @@ describe("README", () => {
 });
 
 describe("Telegraf's command", () => {
-  test("its options -> known to `limpet aggregate`, its files exist in this tree", () => {
-    const [node, program, command, ...rest] = telegrafCommand();
+  test.each([
+    ["limpet-output.conf", undefined],
+    ["limpet-processor.conf", "processor"],
+    ["limpet-input.conf", "input"],
+  ])("%s: its options -> known to `limpet aggregate`, its files exist in this tree", (file, mode) => {
+    const [node, program, command, ...rest] = telegrafCommand(readFileSync(`configs/telegraf/${file}`, "utf8"));
     expect([node, program, command]).toEqual(["node", "/opt/limpet/dist/bin/limpet.js", "aggregate"]);
     const help = spawnSync(process.execPath, ["dist/bin/limpet.js", "aggregate", "--help"], { encoding: "utf8" }).stdout;
     for (const option of rest.filter((word) => word.startsWith("--"))) expect(help).toContain(option);
     const rules = rest[rest.indexOf("--rules") + 1] ?? "";
     expect(readFileSync(rules.replace("/opt/limpet/", ""), "utf8")).not.toBe("");
+    expect(rest.includes("--mode") ? rest[rest.indexOf("--mode") + 1] : undefined).toBe(mode);
+  });
+
+  test("README's processor snippet -> is the command of configs/telegraf/limpet-processor.conf", () => {
+    const [, snippet = ""] = /```toml\n(\[\[processors\.execd\]\][\s\S]*?)```/.exec(readme) ?? [];
+    expect(telegrafCommand(snippet)).toEqual(telegrafCommand(readFileSync("configs/telegraf/limpet-processor.conf", "utf8")));
   });
 });
 

@@ -42,6 +42,8 @@ import type { Relevance } from "./relevantTags.js";
 
 /** Past so many Shapes or tags nothing more is learned until a sweep has freed Groups; admission is slower then. */
 const ENTRIES_MAX = 100_000;
+/** New tags learned of one key at a time: each costs a look at all of the key, and a line may have a hundred thousand. */
+const LEARNED_MAX = 64;
 
 export interface ShapesOptions {
   readonly relevance: Relevance;
@@ -159,11 +161,12 @@ export class Shapes {
   /** The Shape of a key; 0: none yet (its bytes are at COMPOSED_AT), negative: it cannot have one. */
   #find(at: number, length: number): number {
     this.#follow();
-    for (;;) {
+    for (let learned = 0; learned < LEARNED_MAX; learned++) {
       const shape = shapeOf(this.#root, at, length);
       if (shape !== NEW_TAG) return shape;
       if (!this.#learnTag(i32.load(this.#root + ROOT_AT), i32.load(this.#root + ROOT_SHAPE_LENGTH))) return -1;
     }
+    return -1;
   }
 
   #learnTag(at: number, length: number): boolean {

@@ -2,6 +2,7 @@
 import { allocate } from "../kernel/alloc.js";
 import { PASS_ROWS, PASS_UNMATCHED, ROOT_PASS } from "../kernel/layout.js";
 import { heapBuffer } from "../kernel/memory.js";
+import { rowLabelsMax } from "../metric/rowBlock.js";
 import type { Series } from "../metric/series.js";
 import type { CompiledRule } from "./compile.js";
 import { type FieldNames, type LineNames, rawLineOf } from "./nameCache.js";
@@ -39,7 +40,8 @@ export function passAt(root: number, series: Series, wanted: Wanted): number {
   const bits = i32.load(root + ROOT_PASS);
   if (bits === 0 || !isPassed(root, wanted)) return 0;
   if ((bits & PASS_ROWS) === 0) return 1;
-  if (series.name === "") return 0;
+  // No row can say it.
+  if (series.name === "" || series.labels.length >= rowLabelsMax) return 0;
   const labels = rawRowLabels(series);
   const at = allocate(root, 4 + labels.length);
   if (at === 0) return -1;

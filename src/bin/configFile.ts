@@ -1,101 +1,118 @@
-// limpet.yaml: a map with a section per command, which holds the command's long options with _ for -. It stands behind flags and
-// LIMPET_OPTION_NAME, before defaults. `%{NAME}` is an environment variable, and must be set. Everything wrong ends the process.
+// limpet.yaml: a section per command with its long options, `_` for `-`, and what several commands share (`sinks`). Read with the
+// rule files' own reader, so that `%{NAME}` means the same and an error has a place.
+//
+//   flag > LIMPET_OPTION_NAME > limpet.yaml > default
 import { readFileSync } from "node:fs";
 import type { Command, Option } from "commander";
-import { parse, YAMLParseError } from "yaml";
+import { describe } from "../aggregate/ruleFileFields.js";
+import { formatProblem, ProblemList, type SourceFile, show, sourceFile } from "../aggregate/ruleFileProblem.js";
+import { type MapEntry, type MapValue, readYaml, type Value } from "../aggregate/ruleFileYaml.js";
 import { nearest } from "../base/nearest.js";
 import { systemErrorCode } from "../base/systemError.js";
 import { COMMAND_NAMES } from "./commandNames.js";
 import { collect, UsageError } from "./options.js";
 
-/** Fills in what `--config FILE` says for options that neither a flag nor the environment gave. Throws UsageError. */
+/** Sections that are no command's. */
+const shared = ["sinks"] as const;
+const NEVER = new Set(["config", "help", "version"]);
+
+/** Where something stands and what is wrong with it. */
+interface Report {
+  readonly file: SourceFile;
+  readonly problems: ProblemList;
+}
+
+/** Fills in what `--config FILE` says for options that neither a flag nor the environment gave. Throws UsageError with all errors. */
 export function applyConfig(command: Command): void {
   const path: unknown = command.opts()["config"];
   if (typeof path !== "string") return;
-  const options = new Map(command.options.map((known) => [known.name().replaceAll("-", "_"), known]));
-  options.delete("config");
-  for (const [name, value] of Object.entries(sectionOf(path, command.name()))) {
-    const known = options.get(name);
-    if (known === undefined) throw new UsageError(`${path}: ${command.name()}.${name}: unknown option${meant(name, options.keys())}`);
-    const key = known.attributeName();
-    const source = command.getOptionValueSource(key);
-    if (source === "cli" || source === "env") continue;
-    command.setOptionValueWithSource(key, parseValue(known, value, `${path}: ${command.name()}.${name}`), "config");
-  }
+  const report = { file: sourceFile(path, textOf(path)), problems: new ProblemList() };
+  const root = readYaml(report.file, process.env, report.problems);
+  for (const section of sectionsOf(root, report)) if (section.key === command.name()) applySection(command, section, report);
+  const errors = report.problems.problems.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new UsageError(errors.map(formatProblem).join("\n"));
 }
 
-function sectionOf(path: string, command: string): Readonly<Record<string, unknown>> {
-  const document = readYaml(path);
-  if (!isMap(document)) throw new UsageError(`${path}: expected a map with a section per command, e.g. \`${command}:\``);
-  for (const name of Object.keys(document))
-    if (!COMMAND_NAMES.some((known) => known === name)) throw new UsageError(`${path}: ${name}: no such command${meant(name, COMMAND_NAMES)}`);
-  const section = document[command] ?? {};
-  if (!isMap(section)) throw new UsageError(`${path}: ${command}: expected a map of options`);
-  return section;
-}
-
-function readYaml(path: string): unknown {
-  let text: string;
+function textOf(path: string): string {
   try {
-    text = readFileSync(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     throw new UsageError(`--config ${path}: cannot be read (${systemErrorCode(error) ?? "unknown error"})`);
   }
-  try {
-    return parse(expandEnv(text, path), { prettyErrors: true, logLevel: "error" });
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const message = error instanceof Error ? error.message : "cannot be read";
-    if (message.includes("call stack")) throw new UsageError(`${path}: nested too deeply`);
-    // What follows the first line is an excerpt; the place stands at its end.
-    const [, said = message] = /^(.*?)( at line \d+, column \d+)?:?$/m.exec(message) ?? [];
-    const place = error instanceof YAMLParseError ? error.linePos?.[0] : undefined;
-    throw new UsageError(`${path}${place === undefined ? "" : `:${String(place.line)}:${String(place.col)}`}: ${said}`);
+}
+
+function sectionsOf(root: Value | undefined, { file, problems }: Report): readonly MapEntry[] {
+  if (root === undefined) return [];
+  if (root.kind !== "map") {
+    problems.error({ file, at: root.at, path: "", message: `${describe(root)} is not a map of sections`, cure: "begin with aggregate:" });
+    return [];
+  }
+  const known: readonly string[] = [...COMMAND_NAMES, ...shared];
+  for (const { key, keyAt } of root.entries)
+    if (!known.includes(key))
+      problems.error({ file, at: keyAt, path: "", message: `unknown section ${show(key)}`, cure: cureFor(key, known, `use ${known.join(", ")}`) });
+  return root.entries;
+}
+
+function applySection(command: Command, { key: section, value }: MapEntry, report: Report): void {
+  if (value.kind === "null") return;
+  const { file, problems } = report;
+  if (value.kind !== "map") {
+    problems.error({ file, at: value.at, path: section, message: `${describe(value)} is not a map of options`, cure: "write them as option: value" });
+    return;
+  }
+  const options = new Map(command.options.filter((known) => !NEVER.has(known.name())).map((known) => [known.name().replaceAll("-", "_"), known]));
+  for (const entry of uniqueEntries(value)) {
+    const known = options.get(entry.key);
+    const path = `${section}.${entry.key}`;
+    if (known === undefined)
+      problems.error({
+        file,
+        at: entry.keyAt,
+        path,
+        message: "unknown option",
+        cure: cureFor(entry.key, [...options.keys()], `limpet ${section} --help lists them`),
+      });
+    else applyOption(command, known, { path, value: entry.value }, report);
   }
 }
 
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function cureFor(word: string, known: readonly string[], otherwise: string): string {
+  const meant = nearest(word, known);
+  return meant === undefined ? otherwise : `did you mean ${meant}?`;
 }
 
-function meant(name: string, known: Iterable<string>): string {
-  const close = nearest(name, known);
-  return close === undefined ? "" : `; did you mean ${close}?`;
+function uniqueEntries({ entries }: MapValue): readonly MapEntry[] {
+  return [...new Map(entries.map((entry) => [entry.key, entry])).values()];
 }
 
-function expandEnv(text: string, path: string): string {
-  return text.replace(/%\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_all, name: string) => {
-    const value = process.env[name];
-    if (value === undefined) throw new UsageError(`${path}: %{${name}} is not set in the environment`);
-    return value;
-  });
+function applyOption(command: Command, known: Option, { path, value }: { path: string; value: Value }, report: Report): void {
+  const key = known.attributeName();
+  const source = command.getOptionValueSource(key);
+  const parsed = parseValue(known, path, value, report);
+  if (parsed !== undefined && source !== "cli" && source !== "env") command.setOptionValueWithSource(key, parsed, "config");
 }
 
-function parseValue(known: Option, value: unknown, place: string): unknown {
-  if (known.isBoolean()) {
-    if (typeof value === "boolean") return value;
-    throw new UsageError(`${place}: expected true or false`);
-  }
-  const repeats = known.parseArg === collect;
-  const texts: readonly unknown[] = Array.isArray(value) && repeats ? value : [value];
+/** The option's value; undefined when it is none, which is reported. */
+function parseValue(known: Option, path: string, value: Value, { file, problems }: Report): unknown {
+  const refuse = (at: number, message: string, cure?: string): undefined => {
+    problems.error({ file, at, path, message, cure });
+  };
+  if (known.isBoolean()) return value.kind === "boolean" ? value.text === "true" : refuse(value.at, `${describe(value)} is not true or false`);
+  const items = value.kind === "list" ? value.items : [value];
+  if (items.length > 1 && known.parseArg !== collect) return refuse(value.at, "takes one value", "leave the others out");
   let result: unknown;
-  for (const text of texts) {
-    if (typeof text !== "string" && typeof text !== "number")
-      throw new UsageError(`${place}: expected a text${repeats ? " or a list of texts" : ""}`);
-    result = parseText(known, String(text), { place, before: result });
+  for (const item of items) {
+    if (item.kind !== "text" && item.kind !== "number")
+      return refuse(item.at, `${describe(item)} is not a text`, item.kind === "boolean" ? "quote it" : undefined);
+    if (known.argChoices !== undefined && !known.argChoices.includes(item.text))
+      return refuse(item.at, `${show(item.text)} is not one of ${known.argChoices.join(", ")}`);
+    try {
+      // commander's own type for the parsed value is `any`; what it holds is this option's business.
+      result = known.parseArg === undefined || known.argChoices !== undefined ? item.text : known.parseArg(item.text, result);
+    } catch (error) {
+      return refuse(item.at, `${show(item.text)}: ${error instanceof Error ? error.message : "invalid"}`);
+    }
   }
   return result;
-}
-
-function parseText(known: Option, text: string, { place, before }: { readonly place: string; readonly before: unknown }): unknown {
-  if (known.argChoices !== undefined && !known.argChoices.includes(text))
-    throw new UsageError(`${place}: ${text} is not one of ${known.argChoices.join(", ")}`);
-  if (known.parseArg === undefined) return text;
-  try {
-    // commander's own type for the parsed value is `any`; what it holds is this option's business.
-    const parsed: unknown = known.parseArg(text, before);
-    return parsed;
-  } catch (error) {
-    throw new UsageError(`${place}: ${text} ${error instanceof Error ? error.message : "is invalid"}`);
-  }
 }

@@ -3,7 +3,8 @@
 import { Command, CommanderError } from "commander";
 import { normalizeArgv } from "../base/argv.js";
 import { COMMAND_NAMES, type CommandName } from "./commandNames.js";
-import { UsageError } from "./options.js";
+import { applyConfig } from "./configFile.js";
+import { option, UsageError } from "./options.js";
 import { version } from "./version.js";
 
 // Telegraf logs every stderr line of a child as an error: Node's own warnings do not belong there.
@@ -35,7 +36,13 @@ async function build(wanted: string | undefined): Promise<Command> {
   const loaders = only === undefined ? Object.values(commands) : [only];
   for (const load of loaders) (await load())(program);
   program.configureOutput(output);
-  for (const command of program.commands) command.helpOption("--help", "print help").exitOverride().configureOutput(output);
+  for (const command of program.commands) {
+    command.helpOption("--help", "print help").exitOverride().configureOutput(output);
+    command.addOption(option("--config <file>", `limpet.yaml; its section \`${command.name()}:\` holds these options with _ for -`));
+  }
+  program.hook("preAction", (_program, command) => {
+    applyConfig(command);
+  });
   return program;
 }
 

@@ -28,6 +28,12 @@ export function byteSize(value: string): number {
   return Number(parts[1]) * 2 ** unit;
 }
 
+/** The options of a command that needs rules; commander's own check would come before limpet.yaml is read. Throws UsageError. */
+export function withRules<T extends { readonly rules?: readonly string[] }>(options: T): T {
+  if (options.rules === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
+  return options;
+}
+
 /** Wrong use or configuration: ends the process with exit code 2. */
 export class UsageError extends Error {
   readonly code = "usage";

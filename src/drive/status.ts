@@ -9,6 +9,8 @@ export interface Watched {
   readonly aggregator: Aggregator;
   readonly sinks: readonly Sink[];
   readonly answers: AnswerCounts;
+  /** Where lines pass, in the modes that carry metrics on standard output. */
+  readonly lines?: { readonly waitingBytes: number } | undefined;
 }
 
 /** CONTRACT's ledger of one aggregator: samples, then pairs over all rules, then rows over all sinks. */
@@ -61,7 +63,7 @@ function ruleStats(rules: readonly RuleLedger[]): RuleStats[] {
 }
 
 /** Everything the /metrics page shows. */
-export function selfStats({ aggregator, sinks, answers }: Watched): SelfStats {
+export function selfStats({ aggregator, sinks, answers, lines }: Watched): SelfStats {
   const ledger = aggregator.engine.ledger();
   return {
     samplesReceived: ledger.samplesReceived,
@@ -74,6 +76,7 @@ export function selfStats({ aggregator, sinks, answers }: Watched): SelfStats {
     linesInvalid: ledger.linesInvalid,
     series: ledger.series,
     windowsPartial: ledger.rules.reduce((sum, rule) => sum + rule.windowsPartial, 0),
+    stdoutWaitingBytes: lines?.waitingBytes,
     flushLagSeconds: aggregator.flushLagSeconds,
     rules: ruleStats(ledger.rules),
     sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),

@@ -19,6 +19,8 @@ import { Gate, unpack } from "./unpack.js";
 export interface IngestOptions {
   /** Reads a whole document; resolves when all of it is applied. */
   readonly read: (document: LineDocument | SeriesDocument) => Promise<void>;
+  /** Whether no more can be taken for now: senders are told to come again. */
+  readonly isFull?: () => boolean;
   readonly warn: (message: string, kind: string) => void;
   /** Whom to let in; everybody without. */
   readonly tokens?: Tokens | undefined;
@@ -145,12 +147,15 @@ class Doors {
       const answer = refuse(401, "unauthorized: a token of --token-file is wanted, as `Authorization: Token ...`");
       return { ...answer, headers: { ...answer.headers, "www-authenticate": 'Bearer realm="limpet"' } };
     }
-    return this.mode === "open" ? undefined : closed(refuse, this.mode);
+    if (this.mode !== "open") return closed(refuse, this.mode);
+    return this.#options.isFull?.() === true ? full(refuse) : undefined;
   }
 
   /** The body was read while others were: the process may be stopping by now, and then nothing more may be applied. */
   #enter(refuse: Dialect["refuse"], task: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
-    return this.mode === "open" ? this.#gate.pass(task) : Promise.resolve(closed(refuse, this.mode));
+    if (this.mode !== "open") return Promise.resolve(closed(refuse, this.mode));
+    // Asked once more when its turn has come: a document that is begun is read to its end.
+    return this.#gate.pass(() => (this.#options.isFull?.() === true ? Promise.resolve(full(refuse)) : task()));
   }
 
   async #lines(dialect: Dialect, { path, query, headers, body }: HttpRequest): Promise<HttpAnswer> {
@@ -199,7 +204,14 @@ class Doors {
 const NO_CONTENT: HttpAnswer = { status: 204, contentType: "", body: "" };
 
 function closed(refuse: Dialect["refuse"], mode: string): HttpAnswer {
-  const answer = refuse(503, `this process is ${mode}; come again`);
+  return later(refuse(503, `this process is ${mode}; come again`));
+}
+
+function full(refuse: Dialect["refuse"]): HttpAnswer {
+  return later(refuse(503, "what passes waits to be read from standard output; come again"));
+}
+
+function later(answer: HttpAnswer): HttpAnswer {
   return { ...answer, headers: { ...answer.headers, "retry-after": "1" } };
 }
 

@@ -6,7 +6,7 @@
 // Beyond Telegraf, whose output then does not read back: other control characters in names become `_`, so does a `#` that would make
 // the line a comment, bytes that are not UTF-8 become U+FFFD, and a backslash goes where it would act on what follows it.
 
-import type { Field, FieldValue, Point, Tag } from "./lineDecoder.js";
+import type { Field, FieldValue, Point } from "./lineDecoder.js";
 import { compareBytes, type TokenKind } from "./lineText.js";
 import { decodeUtf8 } from "./utf8.js";
 
@@ -21,27 +21,45 @@ const ACTING_BACKSLASHES: Readonly<Record<TokenKind, RegExp>> = { measurement: /
 /** One line without its LF; undefined when no field (or no measurement) can be written. `time` is written as it is: give it in ns. */
 export function encodePoint(point: EncodablePoint): Uint8Array | undefined {
   const fields = point.fields.map(encodeField).filter((text) => text !== "");
-  const measurement = encodeName(point.measurement, "measurement").replace(/^#/, "_");
-  if (fields.length === 0 || measurement === "") return undefined;
-  const tags = point.tags.toSorted((a, b) => compareBytes(a.key, b.key)).map(encodeTag);
-  const time = point.time === undefined ? "" : ` ${String(point.time)}`;
-  return encoder.encode(`${measurement}${tags.join("")} ${fields.join(",")}${time}`);
+  const tags = point.tags.toSorted((a, b) => compareBytes(a.key, b.key)).map(({ key, value }) => [textOf(key), textOf(value)] as const);
+  const line = lineOf(textOf(point.measurement), tags, fields.join(","));
+  if (line === undefined) return undefined;
+  return encoder.encode(point.time === undefined ? line : `${line} ${String(point.time)}`);
 }
 
-function encodeTag(tag: Tag): string {
-  const key = encodeName(tag.key, "tag");
-  const value = encodeName(tag.value, "tag");
+/**
+ * A sample under its own name, as the field `value`: that name is what Telegraf's Prometheus serializer makes of the line again.
+ * "" when the name or the value is none that line protocol has. `tags` sorted by key bytes; `timeMs` whole.
+ */
+export function encodeSample(name: string, tags: readonly (readonly [string, string])[], value: number, timeMs: number): string {
+  if (!Number.isFinite(value)) return "";
+  const line = lineOf(name, tags, `value=${plainFloat(value)}`);
+  return line === undefined ? "" : `${line} ${timeMs === 0 ? "0" : `${String(timeMs)}000000`}`;
+}
+
+function lineOf(name: string, tags: readonly (readonly [string, string])[], fields: string): string | undefined {
+  const measurement = encodeName(name, "measurement").replace(/^#/, "_");
+  return fields === "" || measurement === "" ? undefined : `${measurement}${tags.map(encodeTag).join("")} ${fields}`;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return decodeUtf8(bytes).text;
+}
+
+function encodeTag([tag, text]: readonly [string, string]): string {
+  const key = encodeName(tag, "tag");
+  const value = encodeName(text, "tag");
   return key === "" || value === "" ? "" : `,${key}=${value}`;
 }
 
 function encodeField(field: Field): string {
-  const key = encodeName(field.key, "field");
+  const key = encodeName(textOf(field.key), "field");
   const value = encodeValue(field.value);
   return key === "" || value === "" ? "" : `${key}=${value}`;
 }
 
-function encodeName(bytes: Uint8Array, kind: TokenKind): string {
-  const name = cleanName(decodeUtf8(bytes).text).replace(/\\+$/, "");
+function encodeName(text: string, kind: TokenKind): string {
+  const name = cleanName(text).replace(/\\+$/, "");
   const escaped = kind === "measurement" ? /[ ,]/g : /[ ,=]/g;
   return name.search(escaped) === -1 ? name : name.replace(ACTING_BACKSLASHES[kind], "").replace(escaped, "\\$&");
 }
@@ -66,7 +84,7 @@ function encodeValue(value: FieldValue): string {
     case "bool":
       return value.value ? "true" : "false";
     case "string":
-      return `"${decodeUtf8(value.value).text.replace(/["\\]/g, "\\$&")}"`;
+      return `"${textOf(value.value).replace(/["\\]/g, "\\$&")}"`;
   }
 }
 

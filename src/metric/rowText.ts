@@ -1,5 +1,6 @@
 // Rows as lines of text, and the one order in which rows are printed (`replay`, `file:`, `stdout:`, goldens).
 
+import { encodeSample } from "./lineEncoder.js";
 import type { Row } from "./rowBlock.js";
 import { compareUtf8 } from "./utf8.js";
 
@@ -14,7 +15,7 @@ export type RowFormat = (typeof rowFormats)[number];
  */
 export function formatRow(row: Row, format: RowFormat): string {
   if (format === "json") return formatJson(row);
-  return format === "prom" ? formatProm(row) : formatLine(row);
+  return format === "prom" ? formatProm(row) : encodeSample(row.name, sortedEntries(row), row.value, row.timestamp);
 }
 
 /** By timestamp, then name, then labels as `k=v`, all texts by their UTF-8 bytes. Zero only for equal identities. */
@@ -54,22 +55,6 @@ function formatProm(row: Row): string {
 
 function promEscape(text: string): string {
   return text === "\n" ? "\\n" : `\\${text}`;
-}
-
-function formatLine(row: Row): string {
-  if (!Number.isFinite(row.value)) return "";
-  const tags = sortedEntries(row).map(([name, value]) => `,${escapeTag(name)}=${escapeTag(value)}`);
-  const measurement = escapeNewline(row.name).replace(/[, ]/g, "\\$&");
-  return `${measurement}${tags.join("")} value=${formatNumber(row.value)} ${row.timestamp === 0 ? "0" : `${row.timestamp}000000`}`;
-}
-
-/** As Telegraf's serializer: line feeds as \n, and backslashes at the end left out, since they would escape the separator. */
-function escapeTag(text: string): string {
-  return escapeNewline(text).replace(/\\+$/, "").replace(/[,= ]/g, "\\$&");
-}
-
-function escapeNewline(text: string): string {
-  return text.replace(/\n/g, "\\n").replace(/\r/g, "\\r");
 }
 
 function sortedEntries(row: Row): [string, string][] {

@@ -44,6 +44,8 @@ export interface SelfStats {
   /** Series known now. */
   readonly series: number;
   readonly windowsPartial: number;
+  /** Lines for the host that it has not taken; undefined where none are written. */
+  readonly stdoutWaitingBytes?: number | undefined;
   /** Window end to acknowledged by the sinks, of the Window acknowledged last; undefined before the first. */
   readonly flushLagSeconds: number | undefined;
   readonly rules: readonly RuleStats[];
@@ -232,6 +234,13 @@ const DEFINITIONS: readonly Definition<SelfStats>[] = [
     type: "counter",
     labels: [],
     samples: one((s) => s.windowsPartial),
+  },
+  {
+    name: "limpet_stdout_waiting_bytes",
+    help: "Lines that pass and that the host has not read from standard output.",
+    type: "gauge",
+    labels: [],
+    samples: one((s) => s.stdoutWaitingBytes),
   },
   {
     name: "limpet_flush_lag_seconds",

@@ -156,6 +156,13 @@ describe("rows", () => {
     expect([...early, ...late].map((row) => Number(/ (\d+) @/.exec(row)?.[1]))).toEqual(Array.from({ length: 30_000 }, (_, i) => i));
   });
 
+  test("passed: more labels than a row can have -> that series does not pass, its neighbours do", () => {
+    const engine = openEngine(RULES, { pass: ROWS });
+    const tags = Array.from({ length: 17_000 }, (_, i) => `,t${String(i)}=v`).join("");
+    feedLines(engine, 0, `x${tags} a=1 1`, "x,h=1 a=2 1");
+    expect(rows(engine.step(0, { kind: "tick" }))).toEqual(['x_a {"h":"1"} 2 @1']);
+  });
+
   test("passed: idle Keys are swept -> their labels are given back", () => {
     const engine = openEngine(RULES, { pass: ROWS });
     for (let round = 0; round < 6; round++) {

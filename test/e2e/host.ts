@@ -68,11 +68,16 @@ export class Host {
     return this.saying("reading standard input");
   }
 
-  /** The page at `path` of its listener. */
-  async page(path: string): Promise<{ readonly status: number; readonly text: string }> {
+  /** Where it listens. */
+  url(path = "/"): string {
     const url = /listening on (\S+)/.exec(this.stdout + this.stderr)?.[1];
     if (url === undefined) throw new Error(`it does not listen:\n${this.stdout}${this.stderr}`);
-    const answer = await fetch(new URL(path, url));
+    return new URL(path, url).href;
+  }
+
+  /** The page at `path` of its listener. */
+  async page(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = await fetch(this.url(path));
     return { status: answer.status, text: await answer.text() };
   }
 

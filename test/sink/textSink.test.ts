@@ -30,7 +30,7 @@ describe("openSink", () => {
     ["http://:x:y/write", "is not a URL"],
     ["file:", "names no file"],
     ["file:/no/such/folder/rows", "cannot be opened for appending (ENOENT"],
-    ["stdout:x", "use stdout:"],
+    ["stdout:x", "use stdout: (JSON), stdout:lp or stdout:prom"],
   ])("openSink: %s -> SinkUrlError with the cure, without credentials", async (url, text) => {
     const error: unknown = await openSink(url, quiet).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(SinkUrlError);
@@ -60,6 +60,17 @@ describe("text sinks", () => {
     await sink.close(1000);
     expect(logs).toHaveLength(1);
     expect(logs[0]).toContain("sink file:/dev/full: 3 rows dropped (io): ENOSPC");
+  });
+
+  test("stdout:lp: rows that line protocol cannot say -> dropped{invalid}, the others written", async () => {
+    const written: string[] = [];
+    const output = { write: async (text: string) => void written.push(text), close: async () => undefined };
+    const sink = new TextSink("stdout:", output, quiet, "lp");
+    const rows = [testRow("a{i=x y}", 1000, 1.5), testRow("b", 1000, Number.NaN), testRow("c", 1000, Infinity)];
+    const outcome = await new Promise((resolve) => sink.offer(blockOf(rows), resolve));
+    expect(outcome).toEqual({ stored: 1, conflict: 0, unknown: 0, dropped: { invalid: 2 } });
+    expect(sink.stats()).toMatchObject({ stored: 1, dropped: { invalid: 2 }, queueRows: 0 });
+    expect(written).toEqual(["a,i=x\\ y value=1.5 1000000000\n"]);
   });
 
   test("stdout: reader sleeps -> the queue stays under its bytes, the oldest waiting block goes, the rest is written in order", async () => {

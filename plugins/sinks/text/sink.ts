@@ -1,6 +1,7 @@
-// Rows as JSON lines, as `replay` prints them: `file:PATH` appends them to a file, `stdout:` prints them.
+// Rows as lines, as `replay` prints them: `file:PATH` appends JSON to a file, `stdout:` prints it, `stdout:lp` and `stdout:prom` another format.
 import { fileURLToPath } from "node:url";
 import { isNativeError } from "node:util/types";
+import { rowFormats } from "#limpet/metric/rowText.js";
 import { type Sink, type SinkOptions, type SinkPlugin, SinkUrlError } from "#limpet/sink/sink.js";
 import { fileOutput, streamOutput } from "./outputs.js";
 import { type TextOutput, TextSink } from "./textSink.js";
@@ -9,8 +10,9 @@ export const sink: SinkPlugin = { schemes: ["file", "stdout"], form: "file:PATH 
 
 function open(url: string, options: SinkOptions): Sink {
   if (url.toLowerCase().startsWith("stdout:")) {
-    if (url.length > "stdout:".length) throw new SinkUrlError(`--sink "${url}" has something behind the colon; use stdout:`);
-    return new TextSink("stdout:", streamOutput(process.stdout), options);
+    const format = rowFormats.find((known) => known === (url.slice("stdout:".length) || "json"));
+    if (format === undefined) throw new SinkUrlError(`--sink "${url}" names no format; use stdout: (JSON), stdout:lp or stdout:prom`);
+    return new TextSink("stdout:", streamOutput(process.stdout), options, format);
   }
   return new TextSink(url, openFile(url), options);
 }

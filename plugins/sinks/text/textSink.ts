@@ -7,7 +7,7 @@
 import { isNativeError } from "node:util/types";
 import { Ring } from "#limpet/base/ring.js";
 import { type MarkKind, type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
-import { formatRow } from "#limpet/metric/rowText.js";
+import { formatRow, type RowFormat } from "#limpet/metric/rowText.js";
 import {
   type BlockOutcome,
   type DropReason,
@@ -40,10 +40,12 @@ export class TextSink implements Sink {
   readonly #output: TextOutput;
   readonly #log: SinkLog;
   readonly #queueBytesMax: number;
+  readonly #format: RowFormat;
   readonly #queue = new Ring<QueuedBlock>();
-  /** The block being written, and how many of its rows are. */
+  /** The block being written, how many of its rows are, and how many more the format cannot say. */
   #current: QueuedBlock | undefined;
   #currentStored = 0;
+  #currentInvalid = 0;
   #queueBytes = 0;
   #queueRows = 0;
   #loop: Promise<void> | undefined;
@@ -51,8 +53,9 @@ export class TextSink implements Sink {
   #nextWarnMs = 0;
   readonly #total: { stored: number; dropped: Record<string, number> } = { stored: 0, dropped: {} };
 
-  constructor(name: string, output: TextOutput, options: SinkOptions) {
+  constructor(name: string, output: TextOutput, options: SinkOptions, format: RowFormat = "json") {
     this.name = name;
+    this.#format = format;
     this.#output = output;
     this.#log = options.log;
     this.#queueBytesMax = options.queueBytesMax ?? queueBytesMaxDefault;
@@ -97,8 +100,8 @@ export class TextSink implements Sink {
     await Promise.race([this.#loop, deadline]);
     clearTimeout(timer);
     if (this.#current !== undefined) {
-      unsent.push(rowsFrom(this.#current.block, this.#currentStored));
-      this.#settle(this.#current, this.#currentStored, "stop");
+      unsent.push(rowsFrom(this.#current.block, this.#currentStored + this.#currentInvalid));
+      this.#settle(this.#current, this.#currentStored, "stop", this.#currentInvalid);
     }
     this.#current = undefined;
     for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take()) {
@@ -113,6 +116,7 @@ export class TextSink implements Sink {
     for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take()) {
       this.#current = queued;
       this.#currentStored = 0;
+      this.#currentInvalid = 0;
       let failure: string | undefined;
       try {
         await this.#writeBlock(queued);
@@ -123,7 +127,7 @@ export class TextSink implements Sink {
       // close() was faster and has settled it.
       if (this.#current !== queued) return;
       this.#current = undefined;
-      if (failure === undefined) this.#settle(queued, queued.block.rowCount, "io");
+      if (failure === undefined) this.#settle(queued, queued.block.rowCount - this.#currentInvalid, "invalid");
       else this.#drop(queued, this.#currentStored, "io", failure);
     }
     this.#loop = undefined;
@@ -133,17 +137,29 @@ export class TextSink implements Sink {
     const reader = new RowReader(queued.block.bytes);
     let text = "";
     let rows = 0;
-    while (reader.next()) {
-      text += `${formatRow(reader.row(), "json")}\n`;
-      rows++;
-      if (text.length < textBytesPerWrite) continue;
+    let invalid = 0;
+    const write = async (): Promise<void> => {
       await this.#output.write(text);
       if (this.#current !== queued) return;
       this.#currentStored += rows;
+      this.#currentInvalid += invalid;
       text = "";
       rows = 0;
+      invalid = 0;
+    };
+    while (reader.next()) {
+      const line = formatRow(reader.row(), this.#format);
+      if (line === "") invalid++;
+      else {
+        text += `${line}\n`;
+        rows++;
+      }
+      if (text.length < textBytesPerWrite) continue;
+      await write();
+      if (this.#current !== queued) return;
     }
-    if (text !== "") await this.#output.write(text);
+    if (text !== "") await write();
+    else this.#currentInvalid += invalid;
   }
 
   /** As #settle, and says so. */
@@ -158,15 +174,16 @@ export class TextSink implements Sink {
     );
   }
 
-  /** `stored` of the block's rows are written, the others dropped for `reason`. */
-  #settle(queued: QueuedBlock, stored: number, reason: DropReason): void {
-    const lost = queued.block.rowCount - stored;
+  /** `stored` of the block's rows are written, `invalid` ones are none of its format, the others dropped for `reason`. */
+  #settle(queued: QueuedBlock, stored: number, reason: DropReason, invalid = 0): void {
+    const lost = queued.block.rowCount - stored - invalid;
     this.#queueBytes -= queued.cost;
     this.#queueRows -= queued.block.rowCount;
     this.#total.stored += stored;
-    if (lost > 0) this.#total.dropped[reason] = (this.#total.dropped[reason] ?? 0) + lost;
+    const dropped = { ...(lost > 0 ? { [reason]: lost } : {}), ...(invalid > 0 ? { invalid } : {}) };
+    for (const [why, rows] of Object.entries(dropped)) this.#total.dropped[why] = (this.#total.dropped[why] ?? 0) + rows;
     // Not inside offer(): its caller may be in the middle of something.
-    queueMicrotask(() => queued.done({ stored, conflict: 0, unknown: 0, dropped: lost > 0 ? { [reason]: lost } : {} }));
+    queueMicrotask(() => queued.done({ stored, conflict: 0, unknown: 0, dropped }));
   }
 }
 

@@ -1,7 +1,7 @@
 // `limpet aggregate`: the aggregator. Under Telegraf's outputs.execd it lives from the first byte on stdin to its end.
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { ENGINE_BYTES_MAX, Engine } from "../../aggregate/engine.js";
 import type { Output } from "../../aggregate/output.js";
 import type { Rule } from "../../aggregate/rule.js";
@@ -14,6 +14,7 @@ import { Aggregator, type Stopped } from "../../drive/aggregator.js";
 import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
 import { holdSignals } from "../../execd/signals.js";
 import { readStdin, stdinKind } from "../../execd/stdin.js";
+import { StdoutLines } from "../../execd/stdoutLines.js";
 import { AnswerCounts } from "../../http/answerCounts.js";
 import { createIngest, type Ingest } from "../../http/ingest.js";
 import { parseListenAddress } from "../../http/listenAddress.js";
@@ -23,8 +24,8 @@ import type { MetricsPage } from "../../selfstat/page.js";
 import { openSink } from "../../sink/openSink.js";
 import { type Sink, SinkUrlError } from "../../sink/sink.js";
 import { checkpointFile } from "../../store/checkpointFile.js";
-import { type FolderLock, lockFolder } from "../../store/lock.js";
-import { applyConfig } from "../configFile.js";
+import { type Mode, type ModeName, modeNames, modeOf } from "../aggregateMode.js";
+import { openData } from "../dataFolder.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { type LoadedRules, loadRules } from "../loadRules.js";
@@ -34,7 +35,7 @@ import { version } from "../version.js";
 
 interface AggregateOptions extends ListenOptions {
   readonly rules?: readonly string[];
-  readonly mode?: "output" | "serve";
+  readonly mode?: ModeName;
   readonly sink?: readonly string[];
   readonly listen?: string;
   readonly dbLabel?: string;
@@ -58,15 +59,16 @@ const LINGER_MS = 300;
 export function registerAggregate(program: Command): void {
   addListenOptions(program.command("aggregate"))
     .description("aggregate Telegraf's lines, from standard input and by HTTP, and send the results to a sink")
-    .addOption(option("--config <file>", "limpet.yaml; its `aggregate:` section holds these options with _ for -"))
     .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect))
     .addOption(
-      new Option("--mode <mode>", "output: read standard input; serve: HTTP only (by default what fd 0 is decides)").choices(["output", "serve"]),
+      option("--mode <mode>", "how Telegraf runs it: output, processor, input; or serve: HTTP only (what fd 0 is decides: output or serve)").choices(
+        modeNames,
+      ),
     )
     .addOption(
       option(
         "--sink <url>",
-        "http(s)://... (remote write, full path), influx1+http(s)://, influx2+http(s)://, file:PATH or stdout:; repeatable",
+        "http(s)://... (remote write, full path), influx1+http(s)://, influx2+http(s)://, file:PATH or stdout:; repeatable (processor and input write to stdout by themselves)",
       ).argParser(collect),
     )
     .addOption(option("--listen <host:port>", "address of the HTTP doors, /metrics and status (127.0.0.1:4581)"))
@@ -74,7 +76,10 @@ export function registerAggregate(program: Command): void {
     .addOption(option("--data <dir>", "folder for the state that a clean stop keeps for the next start"))
     .addOption(option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
     .addOption(
-      option("--unmatched <what>", "samples that no rule wants: drop them, or pass them to the sinks as they are (drop)").choices(["drop", "pass"]),
+      option(
+        "--unmatched <what>",
+        "samples that no rule wants: drop them, or pass them on, to standard output (the default of processor and input) or to the sinks",
+      ).choices(["drop", "pass"]),
     )
     .addOption(option("--max-future <duration>", "samples further ahead of the clock are dropped").argParser(duration).default(60_000, "1m"))
     .addOption(
@@ -88,20 +93,28 @@ export function registerAggregate(program: Command): void {
         .default(256 * 2 ** 20, "256MiB"),
     )
     .action(async (_options: unknown, command: Command) => {
-      applyConfig(command);
       await aggregate(command.opts<AggregateOptions>());
     });
 }
 
 /** Where rows go to stdout, nothing else does. */
-function openLog(mode: "output" | "serve", sinks: readonly string[]): Log {
+function openLog(mode: Mode, sinks: readonly string[]): Log {
   const write = streamWriter({ stdout: process.stdout, stderr: process.stderr });
-  return createLog({ mode: sinks.includes("stdout:") ? "serve" : mode, write, now: () => performance.now() });
+  return createLog({ mode: sinks.some(isStdout) ? "serve" : mode.name, write, now: () => performance.now() });
 }
 
-async function openSinks(options: AggregateOptions, log: Log): Promise<Sink[]> {
+function isStdout(url: string): boolean {
+  return url.toLowerCase().startsWith("stdout:");
+}
+
+async function openSinks(options: AggregateOptions, mode: Mode, log: Log): Promise<Sink[]> {
+  const given = options.sink ?? [];
+  if (given.length === 0 && !mode.writesMetrics)
+    throw new UsageError("--sink URL is missing; e.g. http://127.0.0.1:9090/api/v1/write, file:PATH or stdout:");
+  if (mode.writesMetrics && given.some(isStdout))
+    throw new UsageError(`--sink stdout: is what --mode ${mode.name} does by itself, as line protocol; leave it out`);
   const sinks: Sink[] = [];
-  for (const url of options.sink ?? []) {
+  for (const url of mode.writesMetrics ? ["stdout:lp", ...given] : given) {
     try {
       sinks.push(
         await openSink(url, {
@@ -120,14 +133,6 @@ async function openSinks(options: AggregateOptions, log: Log): Promise<Sink[]> {
     }
   }
   return sinks;
-}
-
-async function openData(folder: string): Promise<FolderLock> {
-  const result = await lockFolder(folder).catch((cause: unknown) => {
-    throw new UsageError(`--data ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`);
-  });
-  if (!result.ok) throw new UsageError(`--data ${folder}: ${result.message}`);
-  return result.lock;
 }
 
 /** The listener. With the default port a taken one is no failure: Telegraf may start us twice. */
@@ -172,7 +177,9 @@ async function listen(
     log.info(`listening on ${result.server.url}`);
     return result.server;
   }
-  if (options.listen !== undefined) throw new UsageError(`--listen ${options.listen}: ${result.message}`);
+  if (about.mode === "input")
+    throw new UsageError(`${result.message}; --mode input has no other way to get data, choose another address with --listen`);
+  if (options.listen !== undefined && about.mode !== "processor") throw new UsageError(`--listen ${options.listen}: ${result.message}`);
   log.info(`${result.message}; going on without /metrics (--listen HOST:PORT chooses another address)`);
   return undefined;
 }
@@ -180,8 +187,8 @@ async function listen(
 /** Makes engines for these sinks, at the start and at reloads. */
 function engineOpener(
   { naming, maxFuture, memoryMax, unmatched = "drop" }: AggregateOptions,
-  outputs: ReadonlyMap<string, Output>,
-  sinks: readonly Sink[],
+  { writesMetrics }: Mode,
+  { outputs, sinks }: { readonly outputs: ReadonlyMap<string, Output>; readonly sinks: readonly Sink[] },
 ): (rules: readonly Rule[], startMs: number) => Engine {
   if (memoryMax > ENGINE_BYTES_MAX) throw new UsageError(`--memory-max of ${String(memoryMax)} bytes: a process can use ${String(ENGINE_BYTES_MAX)}`);
   const marks = new Set(sinks.flatMap((sink) => [...sink.marks]));
@@ -195,7 +202,7 @@ function engineOpener(
         maxFutureMs: maxFuture,
         memoryBytesMax: memoryMax,
         marks,
-        pass: { as: "rows", unmatched },
+        pass: { as: writesMetrics ? "lines" : "rows", unmatched },
       });
     } catch (error) {
       // What the constructor can meet is a cap below what empty tables need.
@@ -221,51 +228,49 @@ function acceptedRules({ rules, messages }: LoadedRules, log: Log): readonly Rul
   return rules;
 }
 
-async function aggregate(options: AggregateOptions): Promise<void> {
-  const input = stdinKind();
-  const reads = input === "stream" || input === "file" ? input : undefined;
-  const mode = options.mode ?? (reads === undefined ? "serve" : "output");
-  if (mode === "output" && reads === undefined)
-    throw new UsageError("--mode output reads lines from standard input, which is a terminal or empty; pipe Telegraf into it");
-  if (options.rules === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
+/** Opens the engine's, the host's and the sinks' ends and wires them. */
+async function aggregate(given: AggregateOptions): Promise<void> {
+  const mode = modeOf(given.mode, stdinKind());
+  const options = { ...given, unmatched: given.unmatched ?? mode.unmatched };
+  const { rules: patterns, naming, unmatched } = options;
+  if (patterns === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
   const listening = readListenOptions(options);
   const log = openLog(mode, options.sink ?? []);
   let hangUp = (): void => {
     log.info("SIGHUP while starting: the rules are being read anyway");
   };
   const signals = holdSignals({
-    obeyInterrupt: mode === "serve",
+    obeyInterrupt: mode.reads === undefined,
     onHangUp: () => {
       hangUp();
     },
   });
   const outputs = await loadOutputs();
-  const patterns = options.rules;
-  const { unmatched = "drop" } = options;
-  const load = (): Promise<LoadedRules> => loadRules(patterns, { outputs, naming: options.naming, unmatched });
+  const load = (): Promise<LoadedRules> => loadRules(patterns, { outputs, naming, unmatched });
   const loaded = await load();
   const rules = acceptedRules(loaded, log);
-  if ((options.sink ?? []).length === 0) throw new UsageError("--sink URL is missing; e.g. http://127.0.0.1:9090/api/v1/write, file:PATH or stdout:");
-  const sinks = await openSinks(options, log);
-  const lock = options.data === undefined ? undefined : await openData(options.data);
+  const sinks = await openSinks(options, mode, log);
+  const lines = mode.writesMetrics ? new StdoutLines(process.stdout) : undefined;
+  const lock = options.data === undefined ? undefined : await openData(options.data, mode.name, log);
   const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
   const startedMs = clock.now();
-  const open = engineOpener(options, outputs, sinks);
+  const open = engineOpener(options, mode, { outputs, sinks });
   const engine = open(rules, startedMs);
   const warn = (message: string, kind?: string): void => {
     log.warn(message, kind);
   };
-  const checkpoint = options.data === undefined ? undefined : checkpointFile(options.data, warn);
-  const aggregator = new Aggregator({ engine, sinks, log, clock, checkpoint, onBroken: crash });
-  const watched: Watched = { aggregator, sinks, answers: new AnswerCounts() };
+  const checkpoint = options.data === undefined || lock === undefined ? undefined : checkpointFile(options.data, warn);
+  const aggregator = new Aggregator({ engine, sinks, log, clock, checkpoint, lines, onBroken: crash });
+  const watched: Watched = { aggregator, sinks, answers: new AnswerCounts(), lines };
   const ingest = createIngest({
     read: (document) => aggregator.read(document),
+    isFull: () => lines?.isFull() === true,
     warn,
     tokens: listening.tokens,
     dbLabel: options.dbLabel,
     version,
   });
-  const server = await listen({ watched, ingest, listening }, options, { mode, startedMs }, log);
+  const server = await listen({ watched, ingest, listening }, options, { mode: mode.name, startedMs }, log);
   try {
     await aggregator.start();
   } catch (error) {
@@ -275,20 +280,27 @@ async function aggregate(options: AggregateOptions): Promise<void> {
   }
   ingest.open();
   log.info(
-    `limpet ${version}: ${counted(rules.length, "rule")}, ${sinks.map((sink) => sink.name).join(", ")}${mode === "output" ? ", reading standard input" : ""}`,
+    `limpet ${version}: ${counted(rules.length, "rule")}, ${sinks.map((sink) => sink.name).join(", ")}${mode.reads === undefined ? "" : ", reading standard input"}`,
   );
   hangUp = createReloader({ loaded, load, open: (changed) => open(changed, clock.now()), aggregator, log });
-  const reader = mode === "output" && reads !== undefined ? readStdin(reads, aggregator) : undefined;
-  await Promise.race([aggregator.inputEnded, signals.stop]);
+  const reader = mode.reads === undefined ? undefined : readStdin(mode.reads, aggregator);
+  const gone = await Promise.race([aggregator.inputEnded, signals.stop, (lines?.gone ?? new Promise<never>(() => undefined)).then(() => true)]);
+  if (gone === true) log.error("standard output is closed: what the rules make and what passes has nowhere to go, this process ends");
   reader?.stop();
   // Bodies under way have this long, because the stop as a whole has less than 4 s. Their senders keep what got no answer.
   await Promise.race([ingest.close(), delay(INGEST_DEADLINE_MS, undefined, { ref: false })]);
-  const stopped = await aggregator.stop(STOP_DEADLINE_MS);
+  const [stopped, linesUnsent] = await Promise.all([aggregator.stop(STOP_DEADLINE_MS), lines?.close(STOP_DEADLINE_MS) ?? 0]);
   await server?.close(200);
   lock?.release();
-  farewell(watched, stopped, log);
-  if (checkpoint !== undefined && !stopped.kept) process.exitCode = 1;
-  await new Promise((resolve) => setTimeout(resolve, mode === "output" ? LINGER_MS : 0));
+  farewell(watched, { ...stopped, linesUnsent }, log);
+  if (gone === true || (checkpoint !== undefined && !stopped.kept)) process.exitCode = 1;
+  await leave(mode);
+}
+
+/** A host reads on for a moment, and one that does not must not keep this process alive. */
+async function leave(mode: Mode): Promise<void> {
+  if (mode.reads !== undefined) await delay(LINGER_MS);
+  if (process.stdout.writableLength + process.stderr.writableLength > 0) process.exit();
 }
 
 function crash(error: unknown): void {
@@ -298,12 +310,14 @@ function crash(error: unknown): void {
   process.exit(1);
 }
 
-function farewell(watched: Watched, { rowsUnsent }: Stopped, log: Log): void {
+function farewell(watched: Watched, { rowsUnsent, linesUnsent }: Stopped & { readonly linesUnsent: number }, log: Log): void {
   const ledger = processLedger(watched);
   const count = (reasons: Readonly<Record<string, number>>): number => Object.values(reasons).reduce((sum, n) => sum + n, 0);
+  if (linesUnsent > 0) log.warn(`${counted(linesUnsent, "line")} that should have passed not taken from standard output: lost`);
+  const passed = ledger.samples_passed > 0 ? `, passed ${String(ledger.samples_passed)} samples` : "";
   log.info(
-    `stopped: read ${String(ledger.lines_read)} lines, applied ${String(ledger.pairs_applied)}, dropped ${String(count(ledger.pairs_dropped))}, unsent ${String(rowsUnsent)}`,
+    `stopped: read ${String(ledger.lines_read)} lines, applied ${String(ledger.pairs_applied)}, dropped ${String(count(ledger.pairs_dropped))}, unsent ${String(rowsUnsent + linesUnsent)}${passed}`,
   );
   log.flush();
-  if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(ledger)}\n`);
+  if (process.env["LIMPET_LEDGER"] === "json" && watched.lines === undefined) process.stdout.write(`ledger ${JSON.stringify(ledger)}\n`);
 }

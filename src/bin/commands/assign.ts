@@ -17,7 +17,6 @@ import { assignerMetricsPage } from "../../selfstat/assignerMetrics.js";
 import type { RuleFileText } from "../../slice/ruleVersion.js";
 import { openFileStore } from "../../store/fileStore.js";
 import { memoryStore } from "../../store/memoryStore.js";
-import { applyConfig } from "../configFile.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { loadRules } from "../loadRules.js";
@@ -47,7 +46,6 @@ const ACTIVATION_MS = 10_000;
 export function registerAssign(program: Command): void {
   addListenOptions(program.command("assign"))
     .description("decide which aggregator owns which slice of the key space, and serve the rules")
-    .addOption(option("--config <file>", "limpet.yaml; its `assign:` section holds these options with _ for -"))
     .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect))
     .addOption(option("--listen <host:port>", "address for aggregators, routers and people").default("127.0.0.1:4580"))
     .addOption(option("--store <store>", "file:DIR, where the assignment survives a restart (default: in memory, learned again from aggregators)"))
@@ -64,7 +62,6 @@ export function registerAssign(program: Command): void {
         .default(0, "0s"),
     )
     .action(async (_options: unknown, command: Command) => {
-      applyConfig(command);
       await assign(command.opts<AssignOptions>());
     });
 }

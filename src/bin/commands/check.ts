@@ -1,9 +1,10 @@
 // `limpet check FILE...`: every problem of every rule file, each with its line and a caret, then one line of sums.
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { readRules } from "../../aggregate/ruleFile.js";
 import { formatProblem, type Problem } from "../../aggregate/ruleFileProblem.js";
 import { counted } from "../../base/counted.js";
 import { loadOutputs } from "../loadOutputs.js";
+import { option } from "../options.js";
 import { readRuleFiles } from "../readRuleFiles.js";
 
 export interface CheckResult {
@@ -41,10 +42,11 @@ export function registerCheck(program: Command): void {
     .description("validate rule files: all errors at once, with line, column and cure")
     .argument("<file...>", "rule files, folders of *.yaml, or globs; together one set of rules")
     .addOption(
-      new Option("--naming <naming>", "how samples are named, which decides what can match").choices(["telegraf", "vmagent"]).default("telegraf"),
+      option("--naming <naming>", "how samples are named, which decides what can match").choices(["telegraf", "vmagent"]).default("telegraf"),
     )
-    .action(async (patterns: string[], options: { naming: "telegraf" | "vmagent" }) => {
-      const { text, exitCode } = await checkRuleFiles(patterns, options.naming, process.env);
+    .action(async (patterns: string[], _options: unknown, command: Command) => {
+      const { naming } = command.opts<{ naming: "telegraf" | "vmagent" }>();
+      const { text, exitCode } = await checkRuleFiles(patterns, naming, process.env);
       process.stdout.write(`${text}\n`);
       process.exitCode = exitCode;
     });

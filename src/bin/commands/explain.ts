@@ -1,7 +1,7 @@
 // `limpet explain`: lines on standard input (as they are, or as `telegraf --test` prints them, behind `> `) -> what the rules make
 // of each of their fields.
 import type { Readable } from "node:stream";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { Engine } from "../../aggregate/engine.js";
 import { explainPoint, type FieldExplanation, type RuleExplanation } from "../../aggregate/explain.js";
 import type { Rule } from "../../aggregate/rule.js";
@@ -13,7 +13,7 @@ import type { Series } from "../../metric/series.js";
 import { decodeUtf8 } from "../../metric/utf8.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { loadRules } from "../loadRules.js";
-import { collect, option } from "../options.js";
+import { collect, option, withRules } from "../options.js";
 
 function shownLabels(labels: Series["labels"]): string {
   return `{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(",")}}`;
@@ -93,9 +93,10 @@ export function registerExplain(program: Command): void {
   program
     .command("explain")
     .description("say for each line on standard input which rules take it, its groups, output series and slice keys")
-    .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect).makeOptionMandatory())
-    .addOption(new Option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
-    .action(async (options: ExplainOptions) => {
+    .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect))
+    .addOption(option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
+    .action(async (_options: unknown, command: Command) => {
+      const options = withRules(command.opts<ExplainOptions>());
       const { rules, messages } = await loadRules(options.rules, { outputs: await loadOutputs(), naming: options.naming });
       for (const { severity, text } of messages) if (severity !== "info") process.stderr.write(`${text}\n`);
       if (rules === undefined) {

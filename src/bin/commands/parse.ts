@@ -3,11 +3,12 @@
 
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Readable, Writable } from "node:stream";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { FieldValue, Point } from "../../metric/lineDecoder.js";
 import { isInt64 } from "../../metric/lineNumber.js";
 import { LineStream } from "../../metric/lineStream.js";
 import { decodeUtf8 } from "../../metric/utf8.js";
+import { option } from "../options.js";
 
 export type Precision = "ns" | "us" | "ms" | "s";
 
@@ -24,9 +25,9 @@ export function registerParse(program: Command): void {
   program
     .command("parse")
     .description("read line protocol on stdin, write one JSON object per point or error")
-    .addOption(new Option("--precision <unit>", "unit of the timestamps read").choices(Object.keys(NS_PER)).default("ns"))
-    .action(async (options: Options) => {
-      await parse(process.stdin, process.stdout, options.precision);
+    .addOption(option("--precision <unit>", "unit of the timestamps read").choices(Object.keys(NS_PER)).default("ns"))
+    .action(async (_options: unknown, command: Command) => {
+      await parse(process.stdin, process.stdout, command.opts<Options>().precision);
     });
 }
 

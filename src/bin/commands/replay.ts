@@ -1,13 +1,13 @@
 // `limpet replay`: rules over recorded lines, by event time only. Nothing is late; every window closes at the end of the input.
 import { once } from "node:events";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { Engine, type EngineAction } from "../../aggregate/engine.js";
 import { readStdin, stdinKind } from "../../execd/stdin.js";
 import { type RowBlock, rowsOf } from "../../metric/rowBlock.js";
 import { compareRows, formatRow, type RowFormat, rowFormats } from "../../metric/rowText.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { loadRules } from "../loadRules.js";
-import { byteSize, collect, option } from "../options.js";
+import { byteSize, collect, option, withRules } from "../options.js";
 
 interface ReplayOptions {
   readonly rules: readonly string[];
@@ -20,12 +20,12 @@ export function registerReplay(program: Command): void {
   program
     .command("replay")
     .description("aggregate lines from standard input by event time and print every window's rows, sorted by time, name and labels")
-    .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect).makeOptionMandatory())
-    .addOption(new Option("--format <format>", "how rows are printed").choices(rowFormats).default("json"))
+    .addOption(option("--rules <file>", "rule file, folder or glob; repeatable").argParser(collect))
+    .addOption(option("--format <format>", "how rows are printed").choices(rowFormats).default("json"))
     .addOption(option("--naming <naming>", "how samples are named").choices(["telegraf", "vmagent"]).default("telegraf"))
     .addOption(option("--memory-max <size>", "cap of the engine's memory").argParser(byteSize).default(1_900_000_000, "1.8 GiB"))
-    .action(async (options: ReplayOptions) => {
-      process.exitCode = await replay(options);
+    .action(async (_options: unknown, command: Command) => {
+      process.exitCode = await replay(withRules(command.opts<ReplayOptions>()));
     });
 }
 

@@ -4,10 +4,11 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import { parseDuration } from "../../base/duration.js";
 import { runUp, UpError } from "../../ui/upRun.js";
+import { option } from "../options.js";
 
 const RATE_DEFAULT = 20_000;
 const RATE_MAX = 1_000_000;
@@ -27,16 +28,16 @@ export function registerUp(program: Command): void {
   program
     .command("up")
     .description("an aggregator on this machine with generated load and an embedded remote-write receiver; ends with the ledger")
-    .option("--rules <file>", "rule file", shortPath(fileURLToPath(new URL("../../../configs/rules/up.yaml", import.meta.url))))
-    .option("--rate <lines>", "lines per second to generate", rateOf, RATE_DEFAULT)
-    .option("--duration <time>", "how long to run, such as 30s or 5m (default: until Ctrl-C)", durationOf)
-    .option("--sink <url>", "send rows to this remote-write URL instead of the embedded receiver", sinkOf)
-    .option("--port-base <port>", "ports: the aggregator's, and the receiver's one above (default: any free ones)", portOf)
-    .option("--json", "no screen; the ledger as JSON on the last line of stdout")
-    .addOption(new Option("--aggregators <count>", "how many aggregators; 1 so far").argParser(aggregatorsOf))
-    .addOption(new Option("--chaos <kind>", "faults to cause; none so far").argParser(chaosOf))
-    .action(async (flags: UpFlags, command: Command) => {
-      await run(flags, command);
+    .addOption(option("--rules <file>", "rule file").default(shortPath(fileURLToPath(new URL("../../../configs/rules/up.yaml", import.meta.url)))))
+    .addOption(option("--rate <lines>", "lines per second to generate").argParser(rateOf).default(RATE_DEFAULT))
+    .addOption(option("--duration <time>", "how long to run, such as 30s or 5m (default: until Ctrl-C)").argParser(durationOf))
+    .addOption(option("--sink <url>", "send rows to this remote-write URL instead of the embedded receiver").argParser(sinkOf))
+    .addOption(option("--port-base <port>", "ports: the aggregator's, and the receiver's one above (default: any free ones)").argParser(portOf))
+    .addOption(option("--json", "no screen; the ledger as JSON on the last line of stdout"))
+    .addOption(option("--aggregators <count>", "how many aggregators; 1 so far").argParser(aggregatorsOf))
+    .addOption(option("--chaos <kind>", "faults to cause; none so far").argParser(chaosOf))
+    .action(async (_flags: unknown, command: Command) => {
+      await run(command.opts<UpFlags>(), command);
     });
 }
 
