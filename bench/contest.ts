@@ -7,6 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { median } from "./bench.js";
 import { stampTimes, type Workload } from "./data.js";
+import type { Door } from "./doors.js";
 import { type Receiver, startReceiver } from "./receiver.js";
 import { type RuleSet, ruleFile } from "./rules.js";
 import { type Batch, type RunInput, type RunOutput, runLimpet, runVmagent } from "./sides.js";
@@ -35,6 +36,7 @@ export interface Summary {
 export interface Comparison {
   readonly rules: RuleSet;
   readonly mode: Mode;
+  readonly door: Door;
   readonly sides: Readonly<Record<Setting, Summary>>;
   /** CPU per line of vmagent's better setting over Limpet's. */
   readonly ratio: number;
@@ -43,6 +45,7 @@ export interface Comparison {
 export interface Contest {
   readonly workload: Workload;
   readonly mode: Mode;
+  readonly door: Door;
   readonly rules: RuleSet;
   readonly repeats: number;
   /** How Limpet is started, e.g. ["node", "dist/bin/limpet.js"]. */
@@ -72,7 +75,7 @@ export async function compare(contest: Contest): Promise<Comparison> {
   const lines = contest.workload.lineEnds.length;
   const sides = { limpet: summary(runs.limpet, lines), vmagent1: summary(runs.vmagent1, lines), vmagent: summary(runs.vmagent, lines) };
   const ratio = Math.min(sides.vmagent1.nsPerLine, sides.vmagent.nsPerLine) / sides.limpet.nsPerLine;
-  return { rules: contest.rules, mode: contest.mode, sides, ratio };
+  return { rules: contest.rules, mode: contest.mode, door: contest.door, sides, ratio };
 }
 
 /**
@@ -94,7 +97,7 @@ class SamplesMissing extends Error {}
 
 /** One run, its rows added up and its sample count held against the workload's own. */
 async function checkedRun(contest: Contest, setting: Setting, receiver: Receiver): Promise<CheckedRun> {
-  const { workload, mode, rules } = contest;
+  const { workload, mode, door, rules } = contest;
   const dir = await mkdtemp(path.join(os.tmpdir(), "limpet-bench-"));
   const side = setting === "limpet" ? "limpet" : "vmagent";
   try {
@@ -102,12 +105,13 @@ async function checkedRun(contest: Contest, setting: Setting, receiver: Receiver
     const input: RunInput = { workload, batches: schedule(workload, mode), rules: text, receiver, dir };
     const output =
       setting === "limpet"
-        ? await runLimpet(input, contest.limpet)
-        : await runVmagent(input, contest.vmagent, setting === "vmagent1" ? 1 : undefined);
+        ? await runLimpet(input, contest.limpet, door)
+        : await runVmagent(input, { binary: contest.vmagent, maxProcs: setting === "vmagent1" ? 1 : undefined, door });
     if (output.behindMs > PACED_ROUND_MS)
       throw new Error(`${setting}: the last round began ${output.behindMs} ms late; this machine is too slow or too busy for --mode paced`);
     const tally = tallyOf(output.bodies);
-    const strings = side === "vmagent" ? takeStringFields(tally, "state") : workload.stringFields;
+    // Remote write has no strings.
+    const strings = side === "vmagent" && door !== "remote" ? takeStringFields(tally, "state") : workload.stringFields;
     const samples = samplesOf(tally);
     if (samples !== workload.numericFields || strings !== workload.stringFields) {
       throw new SamplesMissing(

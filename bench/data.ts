@@ -81,6 +81,8 @@ function service(index: number): string {
   return `${pick(SERVICE_WORDS, index)}-${String(Math.floor((index % SERVICES) / SERVICE_WORDS.length)).padStart(2, "0")}`;
 }
 
+export const SERVICE_NAMES: readonly string[] = Array.from({ length: SERVICES }, (_, index) => service(index));
+
 /** The 28 series of one host: 8 CPUs, and for each of 2 pods 6 request, 2 counter, 1 latency and 1 queue series. */
 function hostKeys(host: number, random: Random): { kind: Kind; key: string }[] {
   const hex = (digits: number): string =>

@@ -1,7 +1,7 @@
 // One run of one side of the comparison: start the process, feed it the workload, stop it as its supervisor would, take its rows.
 //
-//   limpet    <- a pipe (as Telegraf's execd gives it), then end of input
-//   vmagent   <- HTTP POST /write, 2000 lines each (its best batch size), 2 connections, then SIGTERM
+//   limpet    <- a pipe (as Telegraf's execd gives it), then end of input; or HTTP posts (doors.ts), then SIGTERM
+//   vmagent   <- HTTP posts, then SIGTERM
 //
 // Both stops make the process hand over what it still holds, so the cost of the last flush is in the figure.
 import { execFile } from "node:child_process";
@@ -12,6 +12,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { linesOf, type Workload } from "./data.js";
+import { type Door, type Posts, postsOf } from "./doors.js";
 import { type Cost, type Measured, startMeasured } from "./measured.js";
 import type { Receiver } from "./receiver.js";
 
@@ -42,11 +43,30 @@ export interface RunOutput extends Cost {
 }
 
 const WRITE_BYTES = 1 << 20;
-const POST_LINES = 2000;
-const CONNECTIONS = 2;
 
 /** `command` is how Limpet is started, e.g. ["node", "dist/bin/limpet.js"]. */
-export async function runLimpet(input: RunInput, command: readonly string[]): Promise<RunOutput> {
+export function runLimpet(input: RunInput, command: readonly string[], door: Door = "pipe"): Promise<RunOutput> {
+  return door === "pipe" ? runPiped(input, command) : runPosted(input, command, postsOf(door));
+}
+
+/** Limpet fed by HTTP. */
+async function runPosted(input: RunInput, command: readonly string[], posts: Posts): Promise<RunOutput> {
+  const rulesPath = path.join(input.dir, "rules.yaml");
+  await writeFile(rulesPath, input.rules);
+  const [program = "node", ...before] = command;
+  const sink = ["--sink", input.receiver.url];
+  const args = [...before, "aggregate", "--mode", "serve", "--listen", "127.0.0.1:0", "--rules", rulesPath, ...sink];
+  const bodies = bodiesOf(input, posts);
+  const child = startMeasured({ command: program, args });
+  try {
+    const [, port = ""] = await child.logged(/listening on http:\/\/127\.0\.0\.1:(\d+)/);
+    return await feedByPosts(input, { child, port, posts, bodies });
+  } catch (error) {
+    throw await failure("limpet", child, error);
+  }
+}
+
+async function runPiped(input: RunInput, command: readonly string[]): Promise<RunOutput> {
   const rulesPath = path.join(input.dir, "rules.yaml");
   const fifo = path.join(input.dir, "stdin");
   await writeFile(rulesPath, input.rules);
@@ -83,7 +103,12 @@ async function writeAll(pipe: FileHandle, bytes: Buffer): Promise<void> {
 }
 
 /** `maxProcs` undefined: as many as vmagent takes by itself. */
-export async function runVmagent(input: RunInput, binary: string, maxProcs: number | undefined): Promise<RunOutput> {
+export async function runVmagent(
+  input: RunInput,
+  { binary, maxProcs, door = "http" }: { binary: string; maxProcs: number | undefined; door?: Door },
+): Promise<RunOutput> {
+  const posts = postsOf(door);
+  const bodies = bodiesOf(input, posts);
   const rulesPath = path.join(input.dir, "rules.yaml");
   await writeFile(rulesPath, input.rules);
   const queue = path.join(input.dir, "queue");
@@ -96,41 +121,65 @@ export async function runVmagent(input: RunInput, binary: string, maxProcs: numb
     "-streamAggr.dropInput=true",
   ];
   const child = startMeasured({ command: binary, args, env: maxProcs === undefined ? {} : { GOMAXPROCS: String(maxProcs) } });
-  const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   try {
     const [, port = ""] = await child.logged(/started server at http:\/\/127\.0\.0\.1:(\d+)/);
-    const fed = await feed(input.batches, (from, to) => postAll(input.workload, from, to, { agent, port }));
-    child.terminate();
-    return { ...fed, ...(await child.ended), bodies: input.receiver.take() };
+    return await feedByPosts(input, { child, port, posts, bodies });
   } catch (error) {
     throw await failure("vmagent", child, error);
   } finally {
-    agent.destroy();
     await rm(queue, { recursive: true, force: true });
   }
 }
 
-async function postAll(workload: Workload, from: number, to: number, target: { agent: http.Agent; port: string }): Promise<void> {
-  let next = from;
-  const connection = async (): Promise<void> => {
-    while (next < to) {
-      const start = next;
-      next = Math.min(start + POST_LINES, to);
-      await post(linesOf(workload, start, next), target);
-    }
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, connection));
+/** By batch, made before the process starts: what compressing them costs is the sender's business. */
+function bodiesOf(input: RunInput, posts: Posts): Buffer[][] {
+  return input.batches.map(({ from, to }) => posts.bodies(input.workload, from, to));
 }
 
-function post(body: Buffer, { agent, port }: { agent: http.Agent; port: string }): Promise<void> {
+interface Fed {
+  readonly child: Measured;
+  readonly port: string;
+  readonly posts: Posts;
+  readonly bodies: readonly (readonly Buffer[])[];
+}
+
+async function feedByPosts(input: RunInput, { child, port, posts, bodies }: Fed): Promise<RunOutput> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: posts.connections });
+  try {
+    const fed = await feed(input.batches, (_from, _to, batch) => postAll(bodies[batch] ?? [], posts, { agent, port }));
+    child.terminate();
+    return { ...fed, ...(await child.ended), bodies: input.receiver.take() };
+  } finally {
+    agent.destroy();
+  }
+}
+
+interface PostTarget {
+  readonly agent: http.Agent;
+  readonly port: string;
+}
+
+async function postAll(bodies: readonly Buffer[], posts: Posts, target: PostTarget): Promise<void> {
+  let next = 0;
+  const connection = async (): Promise<void> => {
+    for (;;) {
+      const body = bodies[next++];
+      if (body === undefined) return;
+      await post(body, posts, target);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(posts.connections, bodies.length) }, connection));
+}
+
+function post(body: Buffer, { path: to, headers }: Posts, { agent, port }: PostTarget): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = http.request(
-      { host: "127.0.0.1", port, path: "/write", method: "POST", agent, headers: { "Content-Length": body.length } },
+      { host: "127.0.0.1", port, path: to, method: "POST", agent, headers: { ...headers, "Content-Length": body.length } },
       (response) => {
         const { statusCode = 0 } = response;
         response.resume().once("end", () => {
           if (statusCode < 300) resolve();
-          else reject(new Error(`POST /write answered ${statusCode}`));
+          else reject(new Error(`POST ${to} answered ${statusCode}`));
         });
       },
     );
@@ -142,15 +191,15 @@ function post(body: Buffer, { agent, port }: { agent: http.Agent; port: string }
 /** Sends each batch when it is due, one after the other. */
 async function feed(
   batches: readonly Batch[],
-  send: (from: number, to: number) => Promise<void>,
+  send: (from: number, to: number, batch: number) => Promise<void>,
 ): Promise<{ feedSeconds: number; behindMs: number }> {
   const startMs = performance.now();
   let behindMs = 0;
-  for (const { from, to, dueMs } of batches) {
+  for (const [batch, { from, to, dueMs }] of batches.entries()) {
     const waitMs = dueMs - Date.now();
     if (waitMs > 0) await sleep(waitMs);
     if (dueMs > 0) behindMs = Math.max(0, Date.now() - dueMs);
-    await send(from, to);
+    await send(from, to, batch);
   }
   return { feedSeconds: (performance.now() - startMs) / 1000, behindMs };
 }

@@ -13,7 +13,8 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { type Comparison, compare, type Mode, PACED_ROUND_MS, SETTINGS, WINDOW_MS } from "./contest.js";
 import { makeWorkload } from "./data.js";
-import type { RuleSet } from "./rules.js";
+import { DOORS, type Door } from "./doors.js";
+import { RULE_SETS, type RuleSet } from "./rules.js";
 import { obtainVmagent } from "./vmagent.js";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -27,6 +28,7 @@ interface Options {
   readonly repeats: number;
   readonly ruleSets: readonly RuleSet[];
   readonly modes: readonly Mode[];
+  readonly doors: readonly Door[];
   readonly limpet: readonly string[];
   readonly json: boolean;
 }
@@ -48,10 +50,12 @@ export async function versusVmagent(args: string[]): Promise<number> {
     say(
       `${mode}: ${lines} lines, ${series} series, ${(workload.bytes.length / lines).toFixed(1)} B and ${((workload.numericFields + workload.stringFields) / lines).toFixed(2)} fields per line, ${rounds} rounds, ${options.repeats} runs each`,
     );
-    for (const rules of options.ruleSets) {
-      const comparison = await compare({ workload, mode, rules, repeats: options.repeats, limpet: options.limpet, vmagent: vmagent.path });
-      comparisons.push(comparison);
-      say(table(comparison));
+    for (const door of options.doors) {
+      for (const rules of options.ruleSets) {
+        const comparison = await compare({ workload, mode, door, rules, repeats: options.repeats, limpet: options.limpet, vmagent: vmagent.path });
+        comparisons.push(comparison);
+        say(table(comparison));
+      }
     }
   }
   if (options.json)
@@ -59,14 +63,14 @@ export async function versusVmagent(args: string[]): Promise<number> {
   return 0;
 }
 
-function table({ rules, mode, sides, ratio }: Comparison): string {
-  const head = `${rules} ${mode}`.padEnd(10) + "   ns CPU/line (min .. max)     lines/s wall   peak RSS MB      rows";
+function table({ rules, mode, door, sides, ratio }: Comparison): string {
+  const head = `${rules} ${mode} ${door}`.padEnd(18) + "   ns CPU/line (min .. max)     lines/s wall   peak RSS MB      rows";
   const rows = SETTINGS.map((setting) => {
     const { nsPerLine, nsPerLineMin, nsPerLineMax, linesPerSecond, rssMaxMegabytes, rows: written } = sides[setting];
     const spread = `${nsPerLine.toFixed(0)} (${nsPerLineMin.toFixed(0)} .. ${nsPerLineMax.toFixed(0)})`;
-    return `${setting.padEnd(10)} ${spread.padStart(28)} ${Math.round(linesPerSecond).toLocaleString("en-US").padStart(16)} ${rssMaxMegabytes.toFixed(0).padStart(13)} ${String(written).padStart(9)}`;
+    return `${setting.padEnd(18)} ${spread.padStart(28)} ${Math.round(linesPerSecond).toLocaleString("en-US").padStart(16)} ${rssMaxMegabytes.toFixed(0).padStart(13)} ${String(written).padStart(9)}`;
   });
-  return [head, ...rows, `${"ratio".padEnd(10)} ${ratio.toFixed(2)}x   load ${os.loadavg()[0]?.toFixed(2) ?? "?"}`].join("\n");
+  return [head, ...rows, `${"ratio".padEnd(18)} ${ratio.toFixed(2)}x   load ${os.loadavg()[0]?.toFixed(2) ?? "?"}`].join("\n");
 }
 
 function parseOptions(args: string[]): Options {
@@ -81,6 +85,7 @@ function parseOptions(args: string[]): Options {
       repeats: text,
       rules: text,
       mode: text,
+      door: text,
       limpet: text,
       tiny: flag,
       json: flag,
@@ -101,8 +106,9 @@ function parseOptions(args: string[]): Options {
     repeats: whole("repeats", size.repeats),
     fullPrecision: values["full-precision"],
     shuffle: values.shuffle,
-    ruleSets: choices("rules", values.rules ?? "R1,R7", ["R1", "R7"]),
+    ruleSets: choices("rules", values.rules ?? "R1,R7", RULE_SETS),
     modes: choices("mode", values.mode ?? (values.tiny ? "flood" : "flood,paced"), ["flood", "paced"]),
+    doors: choices("door", values.door ?? "pipe", DOORS),
     limpet: [process.execPath, path.resolve(ROOT, values.limpet ?? "dist/bin/limpet.js")],
     json: values.json,
   };

@@ -20,18 +20,29 @@ async function haveVmagent(): Promise<boolean> {
   }
 }
 
+function expectFair({ sides, ratio }: Comparison, samplesMin: number): void {
+  expect(sides.limpet.samples).toBeGreaterThan(samplesMin);
+  expect(sides.limpet.samples).toBe(sides.vmagent.samples);
+  expect(sides.limpet.samples).toBe(sides.vmagent1.samples);
+  expect(sides.limpet.rows).toBeGreaterThan(samplesMin / 15);
+  expect(ratio).toBeGreaterThan(0);
+}
+
 describe("vmagent", () => {
   test("comparison: tiny workload, R1 and R7 -> both sides aggregated every sample, into the same rows", async () => {
     if (!(await haveVmagent())) return;
     const { stdout } = await execa("node", [path.join(root, "build/bench/run.js"), "vmagent", "--tiny", "--json"], { timeout: 120_000 });
     const report = JSON.parse(stdout) as { comparisons: Comparison[] }; // what run.ts has just printed
     expect(report.comparisons.map(({ rules, mode }) => `${rules} ${mode}`)).toEqual(["R1 flood", "R7 flood"]);
-    for (const { sides, ratio } of report.comparisons) {
-      expect(sides.limpet.samples).toBeGreaterThan(150_000);
-      expect(sides.limpet.samples).toBe(sides.vmagent.samples);
-      expect(sides.limpet.samples).toBe(sides.vmagent1.samples);
-      expect(sides.limpet.rows).toBeGreaterThan(10_000);
-      expect(ratio).toBeGreaterThan(0);
-    }
+    for (const comparison of report.comparisons) expectFair(comparison, 150_000);
+  }, 300_000);
+
+  test("comparison: 10 rules, every door of HTTP -> both sides aggregated every sample, into the same rows", async () => {
+    if (!(await haveVmagent())) return;
+    const size = ["--tiny", "--lines", "4000", "--series", "2000", "--rules", "N10", "--door", "gzip,fleet,remote"];
+    const { stdout } = await execa("node", [path.join(root, "build/bench/run.js"), "vmagent", ...size, "--json"], { timeout: 240_000 });
+    const report = JSON.parse(stdout) as { comparisons: Comparison[] }; // as above
+    expect(report.comparisons.map(({ door }) => door)).toEqual(["gzip", "fleet", "remote"]);
+    for (const comparison of report.comparisons) expectFair(comparison, 15_000);
   }, 300_000);
 });
