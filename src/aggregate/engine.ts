@@ -37,9 +37,12 @@ import { tableOpen } from "../kernel/table.js";
 import { decodeLine } from "../metric/lineDecoder.js";
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { RowWriter } from "../metric/rowWriter.js";
+import { WHOLE } from "../slice/keyRange.js";
 import { Admission, type NameLosses } from "./admission.js";
+import { applyBatch, type BatchAnswer, type BatchSaid } from "./batch.js";
 import { type CompiledRule, compileRule } from "./compile.js";
 import { dropDigests } from "./digests.js";
+import { backlogOf, dueEnd } from "./due.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
@@ -57,6 +60,8 @@ import { sweep } from "./sweep.js";
 /** What all engines of a process can use. */
 export const ENGINE_BYTES_MAX = PAGE_BYTES * PAGE_COUNT;
 const SWEEP_MS = 60_000;
+const HOLD_MS = 60_000;
+const FORGET_MS = 3_600_000;
 /** A Key unused for this many sweeps goes. */
 const KEY_IDLE_SWEEPS = 60;
 
@@ -70,6 +75,10 @@ export interface EngineOptions {
   readonly memoryBytesMax: number;
   /** Blocks of these marks are wanted beside the samples; none by default. */
   readonly marks?: ReadonlySet<MarkKind>;
+  /** A router's backlog holds a Window so long, ms (60 s). */
+  readonly holdMs?: number;
+  /** A router that is silent for so long is forgotten, ms (1 h). */
+  readonly forgetMs?: number;
   /** What goes on as it came; nothing without. */
   readonly pass?: PassOptions | undefined;
 }
@@ -89,6 +98,14 @@ export type EngineAction =
   | { readonly kind: "warning"; readonly about: "refused" | "silent"; readonly message: string }
   | { readonly kind: "rows"; readonly block: RowBlock }
   | { readonly kind: "invalid"; readonly reason: "syntax" | "too_long"; readonly line: number; readonly column: number; readonly message: string };
+
+/** The ledger and what else the process counts. */
+export interface ProcessCounts extends EngineLedger, NameLosses {
+  readonly linesRead: number;
+  readonly linesInvalid: Readonly<Record<string, number>>;
+  /** Ranges that lost batches which their router had given up. */
+  readonly losses: number;
+}
 
 export class Engine {
   readonly root: number;
@@ -110,6 +127,7 @@ export class Engine {
   #skipping = false;
   /** Newlines consumed outside run(), for line numbers. */
   #slowLines = 0;
+  readonly #holdMs: number;
   #sweptMs: number;
   /** ROOT_EPOCH of the last KEY_IDLE_SWEEPS sweeps. */
   readonly #sweepEpochs: number[] = [];
@@ -117,11 +135,13 @@ export class Engine {
   #complete: boolean;
   #linesInvalid: Record<string, number> = {};
   #linesRead = 0;
+  #losses = 0;
   /** Of the engines before this one. */
   #nameLosses: NameLosses = { labelsLost: 0, badUtf8: 0 };
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#holdMs = options.holdMs ?? HOLD_MS;
     this.#stale = options.marks?.has("stale") === true ? new RowWriter() : undefined;
     this.#zero = options.marks?.has("zero") === true ? new RowWriter() : undefined;
     this.root = openOwner(ROOT_PAGES, options.memoryBytesMax);
@@ -146,6 +166,21 @@ export class Engine {
   inputRoom(): Buffer {
     const start = this.root + INPUT_AT;
     return heapBuffer.subarray(start + this.#pending, start + INPUT_BYTES - INPUT_SLACK);
+  }
+
+  /**
+   * A router's batch, whole, in one step; see applyBatch. Its lines are in nanoseconds and have timestamps. Bad ones are counted, and
+   * told in the document; they never fail a batch.
+   */
+  batch(nowMs: number, head: BatchSaid, document: LineDocument): readonly BatchAnswer[] {
+    this.#arrive(nowMs);
+    const { answers, losses } = applyBatch(this.#intake, nowMs, head, document);
+    this.#losses += losses;
+    for (const reason of ["syntax", "too_long"] as const) {
+      this.#linesRead += document.invalid[reason];
+      this.#invalid(reason, document.invalid[reason]);
+    }
+    return answers;
   }
 
   /** One event, in order. The actions are to be carried out in order. */
@@ -175,12 +210,13 @@ export class Engine {
     return actions;
   }
 
-  ledger(): EngineLedger & NameLosses & { readonly linesRead: number; readonly linesInvalid: Readonly<Record<string, number>> } {
+  ledger(): ProcessCounts {
     const read = this.#linesRead + f64.load(this.root + ROOT_LINES);
     return {
       ...readLedger(this.root, this.parts),
       ...this.admission.nameLosses(this.#nameLosses),
       linesRead: read,
+      losses: this.#losses,
       linesInvalid: { ...this.#linesInvalid },
     };
   }
@@ -204,6 +240,7 @@ export class Engine {
     f64.store(this.root + ROOT_PASSED, f64.load(previous.root + ROOT_PASSED));
     this.#passed.adopt(previous.#passed);
     this.#linesRead = previous.#linesRead;
+    this.#losses = previous.#losses;
     this.#linesInvalid = { ...previous.#linesInvalid };
     this.#nameLosses = previous.admission.nameLosses(previous.#nameLosses);
     this.#slowLines = previous.#slowLines;
@@ -317,10 +354,19 @@ export class Engine {
   }
 
   #tick(nowMs: number, actions: EngineAction[]): void {
-    for (const part of this.parts.list) if (part.mode === "serving") this.#closeDue(nowMs, part, actions);
+    for (const part of this.parts.list) {
+      if (part.mode !== "serving" || !isDue(nowMs, part)) continue;
+      const closed: EngineAction[] = [];
+      this.#closeDue(nowMs, part, closed);
+      for (const action of closed) actions.push(ofPart(part, action));
+    }
     for (const message of this.admission.refusals.take(nowMs)) actions.push({ kind: "warning", about: "refused", message });
     for (const message of this.#silence.take(nowMs, f64.load(this.root + ROOT_RECEIVED))) actions.push({ kind: "warning", about: "silent", message });
     const due = nowMs - this.#sweptMs >= SWEEP_MS;
+    if (due) {
+      this.parts.forgetSilent(nowMs - (this.#options.forgetMs ?? FORGET_MS));
+      this.parts.merge();
+    }
     if (!due && !this.parts.hasDropped) return;
     const swept = sweep(this.root, this.parts, due ? this.#nextSweep(nowMs) : 0);
     if (swept.groups > 0) this.admission.forgetGroups(swept.names);
@@ -336,9 +382,10 @@ export class Engine {
   }
 
   #closeDue(nowMs: number, part: Part, actions: EngineAction[]): void {
+    const backlog = backlogOf(part, nowMs, this.#holdMs);
     for (const ledger of part.ledgers) {
-      const { intervalMs, graceMs } = ledger.compiled.rule;
-      const due = Math.floor((nowMs - graceMs) / intervalMs) * intervalMs;
+      const { intervalMs } = ledger.compiled.rule;
+      const due = dueEnd(nowMs, ledger.compiled.rule, backlog);
       if (f64.load(ledger.at + LEDGER_CLOSED) >= due) continue;
       for (;;) {
         const window = nextWindow(ledger);
@@ -352,9 +399,13 @@ export class Engine {
   #finish(nowMs: number, actions: EngineAction[]): void {
     const serving = this.parts.list.filter(({ mode }) => mode === "serving");
     for (const { index } of this.rules) {
-      const ledgers = serving.flatMap((part) => part.ledgers[index] ?? []);
-      const last = lastWindow(ledgers);
-      for (const ledger of ledgers) this.#finishLedger(nowMs, ledger, last, actions);
+      const last = lastWindow(serving.flatMap((part) => part.ledgers[index] ?? []));
+      for (const part of serving) {
+        const ledger = part.ledgers[index];
+        const closed: EngineAction[] = [];
+        if (ledger !== undefined) this.#finishLedger(nowMs, ledger, last, closed);
+        for (const action of closed) actions.push(ofPart(part, action));
+      }
     }
   }
 
@@ -425,4 +476,18 @@ function placeOf(from: number, address: number, line: number): { readonly line: 
     start = q + 1;
   }
   return { line: number, column: address - start + 1 };
+}
+
+/** Says of rows whose they are. */
+function ofPart({ low, high }: Part, action: EngineAction): EngineAction {
+  if (action.kind !== "rows" || (low === WHOLE.low && high === WHOLE.high)) return action;
+  return { kind: "rows", block: { ...action.block, range: { low, high } } };
+}
+
+/** Whether by the clock alone some Window end has come that is not closed yet. */
+function isDue(nowMs: number, part: Part): boolean {
+  return part.ledgers.some(({ at, compiled }) => {
+    const { intervalMs, graceMs } = compiled.rule;
+    return Math.floor((nowMs - graceMs) / intervalMs) * intervalMs > f64.load(at + LEDGER_CLOSED);
+  });
 }

@@ -30,6 +30,8 @@ export interface Cursor {
   readonly applied: number;
   /** Oldest event time, ms, that the router says it has not yet delivered; undefined: none. */
   readonly oldestMs: number | undefined;
+  /** When it said that, ms by its own clock (BatchHead.statedMs). */
+  readonly statedMs: number;
   /** When it was heard last, ms by the clock of whoever held the Part then. */
   readonly heardMs: number;
 }

@@ -27,7 +27,7 @@ import {
   ROOT_CHANGED,
   ROOT_EPOCH,
 } from "../kernel/layout.js";
-import { type KeyRange, overlap, WHOLE } from "../slice/keyRange.js";
+import { KEY_END, type KeyRange, WHOLE } from "../slice/keyRange.js";
 import type { CompiledRule } from "./compile.js";
 import { type Cursor, type Ledger, openPart, type Part, type PartMode, type PartStart, releaseLedgers } from "./part.js";
 
@@ -56,6 +56,12 @@ export class Parts {
 
   /** The Part that holds a SliceKey (uint32). */
   at(key: number): Part | undefined {
+    const part = this.#list[this.#firstAbove(key)];
+    return part !== undefined && part.low <= key ? part : undefined;
+  }
+
+  /** Index of the first Part that ends above a key. */
+  #firstAbove(key: number): number {
     let from = 0;
     let to = this.#list.length;
     while (from < to) {
@@ -63,13 +69,15 @@ export class Parts {
       if ((this.#list[middle]?.high ?? 0) <= key) from = middle + 1;
       else to = middle;
     }
-    const part = this.#list[from];
-    return part !== undefined && part.low <= key ? part : undefined;
+    return from;
   }
 
   /** The Parts that share keys with a range. */
-  within(range: KeyRange): Part[] {
-    return this.#list.filter((part) => overlap(part, range) !== undefined);
+  within({ low, high }: KeyRange): Part[] {
+    const first = this.#firstAbove(low);
+    let end = first;
+    while ((this.#list[end]?.low ?? KEY_END) < high) end++;
+    return this.#list.slice(first, end);
   }
 
   /** All Ledgers. */
@@ -165,6 +173,11 @@ export class Parts {
     return dropped;
   }
 
+  /** Forgets routers that have been silent since `ms`: what they sent is durable, or their own loss by now. */
+  forgetSilent(ms: number): void {
+    for (const { cursors } of this.#list) for (const [router, { heardMs }] of cursors) if (heardMs < ms) cursors.delete(router);
+  }
+
   setMode(part: Part, mode: PartMode): void {
     part.mode = mode;
     for (const { at } of part.ledgers) i32.store(at + LEDGER_ACCEPTS, mode === "serving" ? 1 : 0);
@@ -238,9 +251,9 @@ function agree(a: Part, b: Part): boolean {
 
 function sameCursors(a: ReadonlyMap<string, Cursor>, b: ReadonlyMap<string, Cursor>): boolean {
   if (a.size !== b.size) return false;
-  for (const [router, { applied, oldestMs, heardMs }] of a) {
+  for (const [router, { applied, oldestMs, statedMs, heardMs }] of a) {
     const other = b.get(router);
-    if (other === undefined || other.applied !== applied || other.oldestMs !== oldestMs || other.heardMs !== heardMs) return false;
+    if (other?.applied !== applied || other.oldestMs !== oldestMs || other.statedMs !== statedMs || other.heardMs !== heardMs) return false;
   }
   return true;
 }

@@ -40,7 +40,13 @@ export interface RuleHeader {
 export interface PartHeader extends KeyRange {
   readonly term: string;
   readonly takenOverMs: number | null;
-  readonly cursors: readonly { readonly router: string; readonly applied: number; readonly oldestMs: number | null; readonly heardMs: number }[];
+  readonly cursors: readonly {
+    readonly router: string;
+    readonly applied: number;
+    readonly oldestMs: number | null;
+    readonly statedMs: number;
+    readonly heardMs: number;
+  }[];
   /** By place in Header.rules. */
   readonly ledgers: readonly LedgerHeader[];
 }
@@ -98,5 +104,5 @@ function ledgerHeader(ledger: Ledger, counted: boolean): LedgerHeader {
 
 /** Cursors as a Part holds them. */
 export function cursorsOf({ cursors }: PartHeader): [string, Cursor][] {
-  return cursors.map(({ router, applied, oldestMs, heardMs }) => [router, { applied, oldestMs: oldestMs ?? undefined, heardMs }]);
+  return cursors.map(({ router, oldestMs, ...cursor }) => [router, { ...cursor, oldestMs: oldestMs ?? undefined }]);
 }

@@ -77,6 +77,7 @@ export function selfStats({ aggregator, sinks, answers, lines }: Watched): SelfS
     series: ledger.series,
     windowsPartial: ledger.rules.reduce((sum, rule) => sum + rule.windowsPartial, 0),
     stdoutWaitingBytes: lines?.waitingBytes,
+    losses: ledger.losses,
     flushLagSeconds: aggregator.flushLagSeconds,
     rules: ruleStats(ledger.rules),
     sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),

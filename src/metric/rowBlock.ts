@@ -41,6 +41,8 @@ export interface RowBlock {
   readonly windowEndMs: number;
   readonly rowCount: number;
   readonly bytes: Uint8Array;
+  /** SliceKeys `[low .. high)` of the Part whose rows they are; without it, the whole key space. They are withdrawn when it moves. */
+  readonly range?: { readonly low: number; readonly high: number };
   /** Absent: samples. */
   readonly mark?: MarkKind;
 }

@@ -46,6 +46,8 @@ export interface SelfStats {
   readonly windowsPartial: number;
   /** Lines for the host that it has not taken; undefined where none are written. */
   readonly stdoutWaitingBytes?: number | undefined;
+  /** Ranges that lost batches which their router had given up. */
+  readonly losses: number;
   /** Window end to acknowledged by the sinks, of the Window acknowledged last; undefined before the first. */
   readonly flushLagSeconds: number | undefined;
   readonly rules: readonly RuleStats[];
@@ -241,6 +243,13 @@ const DEFINITIONS: readonly Definition<SelfStats>[] = [
     type: "gauge",
     labels: [],
     samples: one((s) => s.stdoutWaitingBytes),
+  },
+  {
+    name: "limpet_slice_losses_total",
+    help: "Key ranges that lost batches which their router had given up.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.losses),
   },
   {
     name: "limpet_flush_lag_seconds",

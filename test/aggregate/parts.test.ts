@@ -21,7 +21,7 @@ afterEach(disposeEngines);
 function lines(i: number): string[] {
   const at = 101_000 + i * 1000;
   return Array.from({ length: 12 }, (_, k) => {
-    const series = `s=s${String((i + k) % 9)},h=h${String(k)}`;
+    const series = `s=s${String((i + k) % 9)},h=h${String(k)},pod=p${String(i % 3)}`;
     return k % 2 === 0 ? `m,${series} f=${String(i * 1.5 + k)} ${String(at)}` : `c,${series} n=${String(i * 7 + k)} ${String(at)}`;
   });
 }
@@ -111,7 +111,7 @@ describe("parts", () => {
 
   test("parts: neighbours that differ in a cursor, a term, a mode, a closed mark or completeness -> not joined", () => {
     const changes: ((engine: Engine) => void)[] = [
-      ({ parts }) => parts.at(0)?.cursors.set("r", { applied: 1, oldestMs: undefined, heardMs: 0 }),
+      ({ parts }) => parts.at(0)?.cursors.set("r", { applied: 1, oldestMs: undefined, statedMs: 0, heardMs: 0 }),
       ({ parts }) => Object.assign(parts.at(0) ?? {}, { term: "7.7" }),
       ({ parts }) => {
         for (const part of parts.list.slice(0, 1)) parts.setMode(part, "frozen");

@@ -31,6 +31,7 @@ const STATS: SelfStats = {
   linesInvalid: { syntax: 3 },
   series: 17,
   windowsPartial: 1,
+  losses: 2,
   flushLagSeconds: 0.25,
   rules: [RULE, { ...RULE, name: 'tricky "name"\\\nwith everything' }],
   sinks: [

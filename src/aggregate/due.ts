@@ -1,0 +1,36 @@
+// Up to which end the Windows of a Part may close. The wall clock decides, but a router that says it has older samples still to
+// deliver holds them back, and so does one that has not spoken since end + grace (PROTOCOL, Time and lateness).
+//
+//   held by a router:  oldestMs < end, or statedMs < end + grace; not when it said oldest = none, nor `hold` after its last word
+//   never longer than  max(end + grace, take-over) + hold
+import type { Part } from "./part.js";
+import type { Rule } from "./rule.js";
+
+/** What the routers of a Part hold back, at one moment. */
+export interface Backlog {
+  /** ms; Infinity: nothing is held. */
+  readonly oldestMs: number;
+  readonly statedMs: number;
+  /** What was due by then, ms, is held no longer. */
+  readonly patienceMs: number;
+}
+
+export function backlogOf({ cursors, takenOverMs }: Pick<Part, "cursors" | "takenOverMs">, nowMs: number, holdMs: number): Backlog {
+  let oldest = Number.POSITIVE_INFINITY;
+  let stated = Number.POSITIVE_INFINITY;
+  for (const { oldestMs, statedMs, heardMs } of cursors.values()) {
+    if (oldestMs === undefined || nowMs - heardMs > holdMs) continue;
+    oldest = Math.min(oldest, oldestMs);
+    stated = Math.min(stated, statedMs);
+  }
+  const patienceMs = nowMs - holdMs >= takenOverMs ? nowMs - holdMs : Number.NEGATIVE_INFINITY;
+  return { oldestMs: oldest, statedMs: stated, patienceMs };
+}
+
+/** The latest Window end (ms) of a rule that may be closed now; a multiple of its interval. */
+export function dueEnd(nowMs: number, { intervalMs, graceMs }: Rule, { oldestMs, statedMs, patienceMs }: Backlog): number {
+  const aligned = (ms: number): number => Math.floor(ms / intervalMs) * intervalMs;
+  const due = aligned(nowMs - graceMs);
+  const free = aligned(Math.min(oldestMs, statedMs - graceMs));
+  return free >= due ? due : Math.max(free, aligned(patienceMs - graceMs));
+}
