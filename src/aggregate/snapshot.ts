@@ -209,7 +209,9 @@ export function restoreSnapshot(target: SnapshotSource, bytes: Uint8Array, start
   try {
     return restoreBody(target, header, reader, start);
   } catch (cause) {
-    if (cause instanceof RangeError) throw new SnapshotError("damaged", "the snapshot ends early or is damaged", { cause });
+    // A TypeError: the checksum holds, but the header is not shaped as ours; nothing else here can meet one.
+    if (cause instanceof RangeError || cause instanceof TypeError)
+      throw new SnapshotError("damaged", "the snapshot ends early or is damaged", { cause });
     throw cause;
   }
 }

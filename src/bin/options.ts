@@ -25,7 +25,9 @@ export function byteSize(value: string): number {
   const parts = /^(\d+)(B|KiB|MiB|GiB)?$/.exec(value);
   if (parts === null) throw new InvalidArgumentError("not a size; use e.g. 512MiB or 2GiB");
   const unit = { B: 0, KiB: 10, MiB: 20, GiB: 30 }[parts[2] ?? "B"] ?? 0;
-  return Number(parts[1]) * 2 ** unit;
+  const bytes = Number(parts[1]) * 2 ** unit;
+  if (!Number.isSafeInteger(bytes)) throw new InvalidArgumentError("more bytes than can be counted; use e.g. 512MiB or 2GiB");
+  return bytes;
 }
 
 /** The options of a command that needs rules; commander's own check would come before limpet.yaml is read. Throws UsageError. */

@@ -6,9 +6,9 @@
 // Beyond Telegraf, whose output then does not read back: other control characters in names become `_`, so does a `#` that would make
 // the line a comment, bytes that are not UTF-8 become U+FFFD, and a backslash goes where it would act on what follows it.
 
-import type { Field, FieldValue, Point } from "./lineDecoder.js";
-import { compareBytes, type TokenKind } from "./lineText.js";
-import { decodeUtf8 } from "./utf8.js";
+import type { Field, FieldValue, Point, Tag } from "./lineDecoder.js";
+import type { TokenKind } from "./lineText.js";
+import { compareUtf8, decodeUtf8 } from "./utf8.js";
 
 export type EncodablePoint = Pick<Point, "measurement" | "tags" | "fields" | "time">;
 
@@ -21,8 +21,7 @@ const ACTING_BACKSLASHES: Readonly<Record<TokenKind, RegExp>> = { measurement: /
 /** One line without its LF; undefined when no field (or no measurement) can be written. `time` is written as it is: give it in ns. */
 export function encodePoint(point: EncodablePoint): Uint8Array | undefined {
   const fields = point.fields.map(encodeField).filter((text) => text !== "");
-  const tags = point.tags.toSorted((a, b) => compareBytes(a.key, b.key)).map(({ key, value }) => [textOf(key), textOf(value)] as const);
-  const line = lineOf(textOf(point.measurement), tags, fields.join(","));
+  const line = lineOf(textOf(point.measurement), encodeTags(point.tags), fields.join(","));
   if (line === undefined) return undefined;
   return encoder.encode(point.time === undefined ? line : `${line} ${String(point.time)}`);
 }
@@ -33,17 +32,27 @@ export function encodePoint(point: EncodablePoint): Uint8Array | undefined {
  */
 export function encodeSample(name: string, tags: readonly (readonly [string, string])[], value: number, timeMs: number): string {
   if (!Number.isFinite(value)) return "";
-  const line = lineOf(name, tags, `value=${plainFloat(value)}`);
+  const line = lineOf(name, tags.map(encodeTag).join(""), `value=${plainFloat(value)}`);
   return line === undefined ? "" : `${line} ${timeMs === 0 ? "0" : `${String(timeMs)}000000`}`;
 }
 
-function lineOf(name: string, tags: readonly (readonly [string, string])[], fields: string): string | undefined {
+function lineOf(name: string, tags: string, fields: string): string | undefined {
   const measurement = encodeName(name, "measurement").replace(/^#/, "_");
-  return fields === "" || measurement === "" ? undefined : `${measurement}${tags.map(encodeTag).join("")} ${fields}`;
+  return fields === "" || measurement === "" ? undefined : `${measurement}${tags} ${fields}`;
 }
 
 function textOf(bytes: Uint8Array): string {
   return decodeUtf8(bytes).text;
+}
+
+/** Sorted by the keys as they are written: of two that became one the last stays, as when it is read. */
+function encodeTags(tags: readonly Tag[]): string {
+  const kept = new Map<string, string>();
+  for (const { key, value } of tags) kept.set(plainName(textOf(key), "tag"), textOf(value));
+  return [...kept]
+    .sort(([a], [b]) => compareUtf8(a, b))
+    .map(encodeTag)
+    .join("");
 }
 
 function encodeTag([tag, text]: readonly [string, string]): string {
@@ -59,9 +68,17 @@ function encodeField(field: Field): string {
 }
 
 function encodeName(text: string, kind: TokenKind): string {
+  return plainName(text, kind).replace(escapedIn(kind), "\\$&");
+}
+
+/** A name as it will be read back. */
+function plainName(text: string, kind: TokenKind): string {
   const name = cleanName(text).replace(/\\+$/, "");
-  const escaped = kind === "measurement" ? /[ ,]/g : /[ ,=]/g;
-  return name.search(escaped) === -1 ? name : name.replace(ACTING_BACKSLASHES[kind], "").replace(escaped, "\\$&");
+  return name.search(escapedIn(kind)) === -1 ? name : name.replace(ACTING_BACKSLASHES[kind], "");
+}
+
+function escapedIn(kind: TokenKind): RegExp {
+  return kind === "measurement" ? /[ ,]/g : /[ ,=]/g;
 }
 
 function cleanName(name: string): string {

@@ -5,11 +5,9 @@
 //   -> first line of the output
 //   more of it
 //
-// Both may hold macros, the innermost first: {{5*text}} repeats, {{gzip:text}} and {{snappy:text}} pack, {{hex:00ff}} is bytes.
+// The input may hold macros (macros.ts).
 import { readFileSync, writeFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
 import { expect } from "@jest/globals";
-import { compressSnappy } from "#limpet/base/snappy.js";
 
 export interface Case {
   readonly name: string;
@@ -47,25 +45,4 @@ export function readCases(file: string): CaseFile {
       if (update) writeFileSync(path, head + text);
     },
   };
-}
-
-/** The bytes of a text with macros, one character per byte. */
-export function expand(text: string): string {
-  let bytes = Buffer.from(text).toString("latin1");
-  for (;;) {
-    const end = bytes.indexOf("}}");
-    const start = end < 0 ? -1 : bytes.lastIndexOf("{{", end);
-    if (start < 0) return bytes;
-    const [, times, name = "", content = ""] = /^(?:(\d+)\*|(\w+):)(.*)$/s.exec(bytes.slice(start + 2, end)) ?? [];
-    const made = times === undefined ? apply(name, content) : content.repeat(Number(times));
-    bytes = bytes.slice(0, start) + made + bytes.slice(end + 2);
-  }
-}
-
-function apply(name: string, content: string): string {
-  const bytes = Buffer.from(content, "latin1");
-  if (name === "gzip") return gzipSync(bytes).toString("latin1");
-  if (name === "snappy") return Buffer.from(compressSnappy(bytes)).toString("latin1");
-  if (name === "hex") return Buffer.from(content.replace(/\s/g, ""), "hex").toString("latin1");
-  throw new Error(`no macro ${name}`);
 }

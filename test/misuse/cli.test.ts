@@ -10,7 +10,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { LIMPET } from "../e2e/host.js";
-import { type Case, expand, readCases } from "./cases.js";
+import { type Case, readCases } from "./cases.js";
+import { expand } from "./macros.js";
 
 const RULES = "- {name: good, match: good, interval: 1s, by: [door], outputs: [sum_samples]}\n";
 const AT_ONCE = 3;

@@ -1,6 +1,6 @@
 // A remote-write receiver that answers every request with the bytes of a case, whatever they are.
 import { createServer, type Server, type Socket } from "node:net";
-import { expand } from "./cases.js";
+import { expand } from "./macros.js";
 
 export interface EvilReceiver {
   readonly port: number;

@@ -7,8 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Host, stopHosts, until } from "../e2e/host.js";
-import { expand, readCases } from "./cases.js";
+import { readCases } from "./cases.js";
 import { type EvilReceiver, startEvilReceiver } from "./evilReceiver.js";
+import { expand } from "./macros.js";
 import { exchange, requestBytes } from "./rawHttp.js";
 
 const PRELOAD = new URL("stepClock.mjs", import.meta.url).pathname;

@@ -1,6 +1,6 @@
 // One HTTP exchange by hand: bytes as they stand go out, what matters of the answer comes back as text.
 import { connect } from "node:net";
-import { expand } from "./cases.js";
+import { expand } from "./macros.js";
 
 /** Headers of an answer that say something about the request. */
 const TELLING = /^(allow|accept|retry-after|www-authenticate|limpet-[a-z-]+|x-prometheus-[a-z-]+|x-influxdb-error):/i;
