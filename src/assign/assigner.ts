@@ -273,7 +273,7 @@ export class Assigner {
       this.#settledMs = Math.max(this.#settledMs, nowMs + this.#limits.leaseMs);
       return true;
     }
-    if (this.#blind) this.#blind = this.#current === undefined ? !this.#isFirstDue(nowMs) : nowMs < this.#settledMs && !this.#isConfirmed(alive);
+    if (this.#blind) this.#blind = this.#current === undefined ? !this.#isFirstDue(nowMs) : nowMs < this.#settledMs && !this.#isConfirmed();
     return this.#blind;
   }
 
@@ -284,9 +284,15 @@ export class Assigner {
     return running > 0 && nowMs - this.#startMs >= PATIENCE * leaseMs;
   }
 
-  #isConfirmed(heard: readonly Member[]): boolean {
+  /**
+   * Whether nobody can know a newer Generation than the store's: everybody listed has been heard, and one of them knows that one. A
+   * single one who lags behind would confirm a store that was rolled back, and a Generation would be issued twice.
+   */
+  #isConfirmed(): boolean {
     const { generation } = this.#current ?? {};
-    return generation !== undefined && heard.some(({ report }) => report !== undefined && compareGenerations(report.generation, generation) === 0);
+    const listed = this.#members.all().filter(({ state }) => state === "running" || state === "draining");
+    if (generation === undefined || listed.some(({ report }) => report === undefined)) return false;
+    return listed.some(({ report }) => report !== undefined && compareGenerations(report.generation, generation) === 0);
   }
 
   #nextAfter(seen: Generation): Generation {

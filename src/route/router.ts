@@ -183,7 +183,11 @@ export class Router {
         return this.#tick(nowMs, actions);
       case "stop":
         this.#stop ??= { deadlineMs: event.deadlineMs, settledMs: undefined, done: false };
-        for (const lane of this.#lanes.values()) this.#seal(nowMs, lane);
+        for (const lane of this.#lanes.values()) {
+          this.#seal(nowMs, lane);
+          // The goodbye is due now, not at the next heartbeat: nobody would be here any more to say it.
+          for (const track of lane.tracks) track.beatAtMs = nowMs;
+        }
         return;
     }
   }

@@ -7,12 +7,15 @@ import type { CopyNumber, Held, Holdings, Outbox, PartAnswer } from "#limpet/sli
 
 export const WINDOW_MS = 1000;
 export const GRACE_MS = 2000;
+export const HOLD_MS = 20_000;
 
 export interface ModelRow {
   readonly key: number;
   readonly endMs: number;
   readonly value: string;
 }
+
+const NOTHING: readonly never[] = [];
 
 interface Cursor {
   readonly applied: number;
@@ -44,11 +47,18 @@ interface Copied {
   outbox: Outbox;
 }
 
-/** Everything of the protocol that an owner's state has to do, each to be switched off to see that the simulator notices. */
+/** Rules of the protocol, each to be switched off to see that the simulator notices. */
 export interface ModelRules {
+  /** P2: what comes after a missing batch is refused. */
   readonly gap: boolean;
+  /** P2: a batch that was applied is not applied again. */
   readonly duplicate: boolean;
+  /** A window waits for senders that may still deliver for it. */
   readonly hold: boolean;
+  /** P6: the target serves only after go. */
+  readonly go: boolean;
+  /** P6: the owner waits for the sink's answer to what is in flight. */
+  readonly withdraw: boolean;
 }
 
 export class ModelHoldings implements Holdings {
@@ -58,13 +68,22 @@ export class ModelHoldings implements Holdings {
   /** Lines that came for a closed window: the simulator expects none. */
   late = 0;
   losses = 0;
+  #closes = 0;
 
   constructor(rules: ModelRules) {
     this.#rules = rules;
   }
 
   held(): readonly Held[] {
-    return this.#parts.map(({ range, term, frozen, groups, pairs }) => ({ ...range, term, frozen, bytes: groups.size * 100, pairs, top: [] }));
+    return this.#parts.map(({ range, term, frozen, groups, pairs }) => ({
+      low: range.low,
+      high: range.high,
+      term,
+      frozen,
+      bytes: groups.size * 100,
+      pairs,
+      top: NOTHING,
+    }));
   }
 
   open(range: KeyRange, term: Generation, nowMs: number): void {
@@ -98,10 +117,10 @@ export class ModelHoldings implements Holdings {
   /** Closes what is due and returns its rows, oldest window first. */
   close(nowMs: number): ModelRow[] {
     const rows: ModelRow[] = [];
-    this.#merge();
+    if (++this.#closes % 10 === 0) this.#merge();
     for (const part of this.#parts) {
       if (part.frozen) continue;
-      while (part.closedMs + WINDOW_MS + GRACE_MS <= nowMs && !this.#isHeld(part, part.closedMs + WINDOW_MS)) rows.push(...closeOne(part));
+      while (part.closedMs + WINDOW_MS + GRACE_MS <= nowMs && !this.#isHeld(part, part.closedMs + WINDOW_MS, nowMs)) rows.push(...closeOne(part));
     }
     return rows;
   }
@@ -229,9 +248,12 @@ export class ModelHoldings implements Holdings {
     group.windows.set(start, { count: window.count + 1, ids: window.ids + id });
   }
 
-  #isHeld({ cursors }: Part, endMs: number): boolean {
-    if (!this.#rules.hold) return false;
-    return [...cursors.values()].some(({ oldestMs, statedMs }) => oldestMs !== undefined && (oldestMs < endMs || statedMs < endMs + GRACE_MS));
+  /** A sender that may still deliver for the window holds it, for a while. */
+  #isHeld({ cursors }: Part, endMs: number, nowMs: number): boolean {
+    if (!this.#rules.hold || nowMs - endMs - GRACE_MS > HOLD_MS) return false;
+    return [...cursors.values()].some(({ oldestMs, statedMs }) => {
+      return oldestMs !== undefined && nowMs - statedMs <= HOLD_MS && (oldestMs < endMs || statedMs < endMs + GRACE_MS);
+    });
   }
 
   /** Parts inside a range, cut at its ends. */

@@ -1,0 +1,192 @@
+// A simulated cluster: aggregators, routers and an assigner under load, things done to it, and what must hold afterwards.
+//
+// Judgement: every line that a router took is in exactly one window, once, and every window of every key is stored with exactly the
+// value that a single process would have written. Nothing is late, nobody loses state, no value is written twice with two contents.
+import type { AssignerLimits } from "#limpet/assign/limits.js";
+import type { RouterOptions } from "#limpet/route/router.js";
+import { type Assignment, assignmentFault } from "#limpet/slice/assignment.js";
+import { formatGeneration, isNewer, NO_GENERATION } from "#limpet/slice/generation.js";
+import { KEY_END } from "#limpet/slice/keyRange.js";
+import type { SliceletAction } from "#limpet/slicelet/slicelet.js";
+import { GRACE_MS, HOLD_MS, type ModelRules, WINDOW_MS } from "./modelHoldings.js";
+import { AggregatorNode, AssignerNode, RouterNode, SimStore } from "./nodes.js";
+import { Tsdb } from "./tsdb.js";
+import { World } from "./world.js";
+
+/** So that there is something to see in a minute. */
+const LIMITS: Partial<AssignerLimits> = { roundMs: 2000, joinMs: 2000, cooldownMs: 4000, resourcesMin: 3, movesMax: 4 };
+const KEYS = 30;
+
+export interface ClusterOptions {
+  readonly seed: number;
+  readonly aggregators: number;
+  readonly routers: number;
+  readonly rules?: Partial<ModelRules>;
+  readonly routing?: Partial<RouterOptions>;
+}
+
+export class Cluster {
+  readonly world: World;
+  readonly tsdb = new Tsdb();
+  readonly store = new SimStore();
+  readonly rules: ModelRules;
+  readonly routing: Partial<RouterOptions>;
+  readonly routers: RouterNode[];
+  readonly losses: string[] = [];
+  readonly notices: string[] = [];
+  aggregators: AggregatorNode[] = [];
+  assigner: AssignerNode | undefined;
+  readonly #keys: readonly number[];
+  readonly #sent = new Map<number, Map<number, { count: number; ids: number }>>();
+  #id = 0;
+  #started = 0;
+  moves = 0;
+  aborted = 0;
+  pauseMsMax = 0;
+  generations = 0;
+  readonly faults: string[] = [];
+  #newest = NO_GENERATION;
+  #late = 0;
+
+  constructor({ seed, aggregators, routers, rules = {}, routing = {} }: ClusterOptions) {
+    this.world = new World(seed);
+    this.rules = { gap: true, duplicate: true, hold: true, go: true, withdraw: true, ...rules };
+    this.routing = routing;
+    this.#keys = Array.from({ length: KEYS }, () => this.world.pick(KEY_END));
+    this.startAssigner();
+    for (let i = 0; i < aggregators; i++) this.start();
+    this.routers = Array.from({ length: routers }, (_, i) => new RouterNode(this, `r${String(i)}`));
+  }
+
+  // ---- what may be done to it --------------------------------------------------------------------------------------------
+
+  /** A new aggregator; at an address of its own unless one is given. */
+  start(address?: string): AggregatorNode {
+    this.#started++;
+    const node = new AggregatorNode(this, address ?? `http://a${String(this.#started)}`, `i${String(this.#started)}`);
+    this.aggregators.push(node);
+    const { assignment } = this.assigner ?? {};
+    if (assignment !== undefined) node.step({ kind: "assignment", assignment });
+    return node;
+  }
+
+  startAssigner(): void {
+    this.assigner = new AssignerNode(this, LIMITS);
+  }
+
+  stopAssigner(): void {
+    if (this.assigner !== undefined) this.assigner.alive = false;
+    this.assigner = undefined;
+  }
+
+  run(ms: number): void {
+    this.world.run(this.world.nowMs + ms);
+    this.#judge();
+  }
+
+  /** Runs until something holds; false: it did not in time. */
+  runUntil(holds: () => boolean, msMax: number): boolean {
+    for (const end = this.world.nowMs + msMax; this.world.nowMs < end; ) {
+      if (holds()) return true;
+      this.run(100);
+    }
+    return holds();
+  }
+
+  // ---- what nodes ask for ------------------------------------------------------------------------------------------------
+
+  at(address: string): AggregatorNode | undefined {
+    return this.aggregators.find((node) => node.alive && node.address === address);
+  }
+
+  ended(node: AggregatorNode): void {
+    this.#late += node.holdings.late;
+    this.aggregators = this.aggregators.filter((other) => other !== node);
+  }
+
+  /** One line, of now or a moment ago. */
+  line(): { readonly key: number; readonly timeMs: number; readonly text: string } {
+    const key = this.#keys[Math.min(this.world.pick(KEYS), this.world.pick(KEYS))] ?? 0;
+    const timeMs = this.world.nowMs - this.world.pick(300);
+    const id = ++this.#id;
+    const start = Math.floor(timeMs / WINDOW_MS) * WINDOW_MS;
+    let windows = this.#sent.get(key);
+    if (windows === undefined) {
+      windows = new Map();
+      this.#sent.set(key, windows);
+    }
+    const { count, ids } = windows.get(start) ?? { count: 0, ids: 0 };
+    windows.set(start, { count: count + 1, ids: ids + id });
+    return { key, timeMs, text: `${String(key)} ${String(timeMs)} ${String(id)}\n` };
+  }
+
+  published(assignment: Assignment): void {
+    this.generations++;
+    const fault = assignmentFault(assignment);
+    if (fault !== undefined) this.faults.push(`generation ${formatGeneration(assignment.generation)}: ${fault}`);
+    if (!isNewer(assignment.generation, this.#newest)) this.faults.push(`generation ${formatGeneration(assignment.generation)} is not newer`);
+    this.#newest = assignment.generation;
+    for (const node of [...this.aggregators, ...this.routers]) {
+      this.world.tell(() => {
+        if (node.alive) node.step({ kind: "assignment", assignment });
+      });
+    }
+  }
+
+  noteMove({ how, pauseMs }: Extract<SliceletAction, { kind: "moved" }>): void {
+    if (how === "in") return;
+    if (how === "out") this.moves++;
+    else this.aborted++;
+    this.pauseMsMax = Math.max(this.pauseMsMax, pauseMs);
+  }
+
+  // ---- judgement ---------------------------------------------------------------------------------------------------------
+
+  /** Invariant: no two processes serve one key in the same term, nor at the same time for long; here: never in one term. */
+  #judge(): void {
+    const serving = this.aggregators.flatMap((node) =>
+      node.holdings
+        .held()
+        .flatMap((held) => (held.frozen ? [] : [{ id: node.id, low: held.low, high: held.high, term: formatGeneration(held.term) }])),
+    );
+    const sorted = serving.toSorted((a, b) => a.low - b.low);
+    for (const [i, one] of sorted.entries()) {
+      const next = sorted[i + 1];
+      if (next !== undefined && next.low < one.high && next.term === one.term)
+        this.faults.push(`${one.id} and ${next.id} both serve ${String(next.low)} in term ${one.term}`);
+    }
+  }
+
+  /** Fair weather, routers say goodbye, every window closes. Returns what is wrong then. */
+  finish(): string[] {
+    const { weather } = this.world;
+    weather.loss = weather.repeat = weather.slow = 0;
+    if (this.assigner === undefined) this.startAssigner();
+    this.run(8000);
+    for (const router of this.routers) router.stop();
+    if (!this.runUntil(() => this.routers.every(({ alive }) => !alive), 60_000)) this.faults.push("a router cannot deliver what it has");
+    this.run(WINDOW_MS + GRACE_MS + HOLD_MS + 6000);
+    const late = this.#late + this.aggregators.reduce((sum, { holdings }) => sum + holdings.late, 0);
+    if (late > 0) this.faults.push(`${String(late)} lines came for closed windows`);
+    for (const { router, name } of this.routers)
+      if (router.retention.bytes > 0) this.faults.push(`${name} still holds ${String(router.retention.bytes)} bytes`);
+    return [...this.faults, ...this.losses, ...this.tsdb.conflicts, ...this.#differences()].slice(0, 8);
+  }
+
+  #differences(): string[] {
+    const wrong: string[] = [];
+    for (const [key, windows] of this.#sent) {
+      let total = 0;
+      const stored = this.tsdb.stored.get(key);
+      for (const [start, { count, ids }] of [...windows].toSorted(([a], [b]) => a - b)) {
+        total += count;
+        const value = `${String(count)}/${String(ids)}/${String(total)}`;
+        const got = stored?.get(start + WINDOW_MS);
+        if (got !== value) wrong.push(`series ${String(key)} at ${String(start + WINDOW_MS)}: ${got ?? "nothing"} stored, ${value} expected`);
+      }
+      if (stored !== undefined && stored.size > windows.size)
+        wrong.push(`series ${String(key)}: ${String(stored.size - windows.size)} rows nobody asked for`);
+    }
+    return wrong;
+  }
+}

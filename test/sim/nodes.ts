@@ -1,0 +1,348 @@
+// The processes of a simulated cluster: the machines of src/ with a driver that knows only virtual time. An address outlives the
+// process that listens on it, as in life.
+import { Assigner, type AssignerAction, type AssignerEvent, type AssignerOptions } from "#limpet/assign/assigner.js";
+import type { LanePiece } from "#limpet/route/lane.js";
+import { ROUTER_DEFAULTS, Router, type RouterAction, type RouterEvent } from "#limpet/route/router.js";
+import type { Assignment } from "#limpet/slice/assignment.js";
+import { compareGenerations } from "#limpet/slice/generation.js";
+import type { Report, ReportAnswer } from "#limpet/slice/report.js";
+import { resourceId } from "#limpet/slice/resource.js";
+import type { CopyAnswer, CopyHead, Go, GoAnswer } from "#limpet/slicelet/messages.js";
+import { MOVE_LIMITS } from "#limpet/slicelet/outgoing.js";
+import { Slicelet, type SliceletAction, type SliceletEvent } from "#limpet/slicelet/slicelet.js";
+import type { Cluster } from "./cluster.js";
+import { GRACE_MS, ModelHoldings, type ModelRow, WINDOW_MS } from "./modelHoldings.js";
+import { SimSink } from "./tsdb.js";
+
+const TICK_MS = 100;
+
+function every(cluster: Cluster, isAlive: () => boolean, run: () => void): void {
+  cluster.world.after(TICK_MS / 2 + cluster.world.pick(TICK_MS), () => {
+    if (!isAlive()) return;
+    run();
+    every(cluster, isAlive, run);
+  });
+}
+
+export class AggregatorNode {
+  readonly id: string;
+  readonly address: string;
+  readonly holdings: ModelHoldings;
+  readonly slicelet: Slicelet;
+  readonly #cluster: Cluster;
+  readonly #sink: SimSink;
+  alive = true;
+  #reply = 0;
+  #replies = new Map<number, SliceletAction>();
+  #leaving = false;
+
+  constructor(cluster: Cluster, address: string, incarnation: string) {
+    this.#cluster = cluster;
+    this.address = address;
+    this.id = resourceId(address, incarnation);
+    this.holdings = new ModelHoldings(cluster.rules);
+    this.#sink = new SimSink(cluster.world, cluster.tsdb);
+    const self = { id: this.id, address, incarnation, cluster: "sim" };
+    this.slicelet = new Slicelet({ self, holdings: this.holdings, limits: { ...MOVE_LIMITS, freezeBytes: 300 }, heartbeatMs: 500, offers: [] });
+    every(
+      cluster,
+      () => this.alive,
+      () => {
+        this.#sink.offer(this.holdings.close(cluster.world.nowMs));
+        this.step({ kind: "tick" });
+        if (this.#leaving && this.#sink.idle) this.#end();
+      },
+    );
+  }
+
+  /** Its state goes to others, then it ends. */
+  drain(): void {
+    this.step({ kind: "stop", how: "drain" });
+  }
+
+  step(event: SliceletEvent): void {
+    for (const action of this.slicelet.step(this.#cluster.world.nowMs, event)) this.#carryOut(action);
+  }
+
+  /** What a request is answered with. */
+  ask(make: (reply: number) => SliceletEvent): SliceletAction | undefined {
+    const reply = ++this.#reply;
+    this.step(make(reply));
+    const answer = this.#replies.get(reply);
+    this.#replies.delete(reply);
+    return answer;
+  }
+
+  #end(): void {
+    this.alive = false;
+    this.#sink.dead = true;
+    this.#cluster.ended(this);
+  }
+
+  #carryOut(action: SliceletAction): void {
+    const { world } = this.#cluster;
+    switch (action.kind) {
+      case "answer":
+      case "copy_answer":
+      case "go_answer":
+        this.#replies.set(action.reply, action);
+        return;
+      case "send_copy":
+        this.#post(
+          action.address,
+          (peer) => peer.copy(action.head, action.bytes),
+          (answer) => {
+            this.step({ kind: "copy_answered", head: action.head, answer });
+          },
+        );
+        return;
+      case "send_go":
+        this.#post(
+          action.address,
+          (peer) => peer.go(action.go),
+          (answer) => {
+            this.step({ kind: "go_answered", go: action.go, answer });
+          },
+        );
+        return;
+      case "withdraw":
+        this.#sink.withdraw(action.range, this.#cluster.rules.withdraw, (outbox) => {
+          if (this.alive) this.step({ kind: "withdrawn", range: action.range, move: action.move, outbox });
+        });
+        return;
+      case "resume":
+        // What a holdings interface may not look into, its own model may.
+        this.#sink.offer(action.outbox as readonly ModelRow[]);
+        return;
+      case "report":
+        world.request(
+          () => this.#cluster.assigner?.report(action.report),
+          (answer) => {
+            if (answer !== undefined && this.alive) this.step({ kind: "reported", answer });
+          },
+        );
+        return;
+      case "put_assignment":
+        world.tell(() => {
+          this.#cluster.assigner?.handle({ kind: "seen", assignment: action.assignment });
+        });
+        return;
+      case "moved":
+        this.#cluster.noteMove(action);
+        return;
+      case "lost":
+        this.#cluster.losses.push(`${this.id}: ${action.reason}`);
+        return;
+      case "drained":
+        this.#leaving = true;
+    }
+  }
+
+  copy(head: CopyHead, bytes: Uint8Array): CopyAnswer | undefined {
+    const answer = this.ask((reply) => ({ kind: "copy", head, bytes, reply }));
+    const { low, high, from, to, move } = head;
+    if (!this.#cluster.rules.go && answer?.kind === "copy_answer" && answer.answer === "installed") this.go({ low, high, from, to, move });
+    return answer?.kind === "copy_answer" ? answer.answer : undefined;
+  }
+
+  go(go: Go): GoAnswer | undefined {
+    const answer = this.ask((reply) => ({ kind: "go", go, reply }));
+    return answer?.kind === "go_answer" ? answer.answer : undefined;
+  }
+
+  #post<T>(address: string, deliver: (peer: AggregatorNode) => T | undefined, done: (answer: T) => void): void {
+    this.#cluster.world.request(
+      () => {
+        const peer = this.#cluster.at(address);
+        return peer === undefined ? undefined : deliver(peer);
+      },
+      (answer) => {
+        if (answer !== undefined && this.alive) done(answer);
+      },
+    );
+  }
+}
+
+export class RouterNode {
+  readonly name: string;
+  readonly router: Router;
+  readonly #cluster: Cluster;
+  alive = true;
+  stopping = false;
+  #ready = false;
+
+  constructor(cluster: Cluster, name: string) {
+    this.#cluster = cluster;
+    this.name = name;
+    this.router = new Router({
+      ...ROUTER_DEFAULTS,
+      router: `${name}.1`,
+      cluster: "sim",
+      seed: cluster.world.pick(1e9),
+      timeoutMs: 1500,
+      sealBytes: 400,
+      ...cluster.routing,
+    });
+    this.step({ kind: "rules", rules: { hash: "r", intervalMsMin: WINDOW_MS, openMsMax: WINDOW_MS + GRACE_MS } });
+    this.#fetch();
+    every(
+      cluster,
+      () => this.alive,
+      () => {
+        if (this.#ready && !this.stopping) this.#emit();
+        this.step({ kind: "tick" });
+      },
+    );
+  }
+
+  stop(): void {
+    this.stopping = true;
+    this.step({ kind: "stop", deadlineMs: Number.POSITIVE_INFINITY });
+  }
+
+  step(event: RouterEvent): void {
+    if (event.kind === "assignment") this.#ready = true;
+    for (const action of this.router.step(this.#cluster.world.nowMs, event)) this.#carryOut(action);
+  }
+
+  /** Some lines, of now and a little before, each to the lane of its key's owner. */
+  #emit(): void {
+    const { world } = this.#cluster;
+    const pieces = new Map<number, string[]>();
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (let i = 1 + world.pick(4); i > 0; i--) {
+      const line = this.#cluster.line();
+      oldestMs = Math.min(oldestMs, line.timeMs);
+      const route = this.router.clerk.routeOf(line.key);
+      pieces.set(route, [...(pieces.get(route) ?? []), line.text]);
+    }
+    for (const [route, lines] of pieces) {
+      const piece: LanePiece = { body: Buffer.from(lines.join("")), lines: lines.length, oldestMs };
+      this.step({ kind: "lines", lane: this.router.clerk.routes[route]?.address ?? "", piece });
+    }
+  }
+
+  #fetch(): void {
+    this.#cluster.world.request(
+      () => this.#cluster.assigner?.assignment,
+      (assignment) => {
+        if (!this.alive) return;
+        if (assignment !== undefined) this.step({ kind: "assignment", assignment });
+        else if (!this.#ready)
+          this.#cluster.world.after(500, () => {
+            this.#fetch();
+          });
+      },
+    );
+  }
+
+  #carryOut(action: RouterAction): void {
+    switch (action.kind) {
+      case "send":
+        this.#cluster.world.request(
+          () => {
+            const peer = this.#cluster.at(action.address);
+            const answer = peer?.ask((reply) => ({ kind: "batch", head: action.head, body: action.body, reply }));
+            if (peer === undefined || answer?.kind !== "answer") return undefined;
+            return { ranges: answer.answers, generation: peer.slicelet.assignment?.generation };
+          },
+          (answer) => {
+            if (!this.alive) return;
+            const { attempt } = action;
+            if (answer === undefined) this.step({ kind: "failed", attempt });
+            else
+              this.step({
+                kind: "answer",
+                attempt,
+                ranges: answer.ranges,
+                ...(answer.generation === undefined ? {} : { generation: answer.generation }),
+              });
+          },
+        );
+        return;
+      case "fetch":
+        this.#fetch();
+        return;
+      case "offerRules":
+        return;
+      case "stopped":
+        this.alive = false;
+        if (action.left.batches > 0) this.#cluster.losses.push(`${this.name}: ${String(action.left.batches)} batches left`);
+    }
+  }
+}
+
+/** A store that can be rolled back. */
+export class SimStore {
+  readonly history: Assignment[] = [];
+
+  get stored(): Assignment | undefined {
+    return this.history.at(-1);
+  }
+}
+
+export class AssignerNode {
+  readonly #cluster: Cluster;
+  readonly #assigner: Assigner;
+  alive = true;
+
+  constructor(cluster: Cluster, limits: AssignerOptions["limits"]) {
+    this.#cluster = cluster;
+    this.#assigner = new Assigner({
+      nowMs: cluster.world.nowMs,
+      stored: cluster.store.stored,
+      rules: "r",
+      ...(limits === undefined ? {} : { limits }),
+    });
+    every(
+      cluster,
+      () => this.alive,
+      () => {
+        this.handle({ kind: "tick" });
+      },
+    );
+  }
+
+  get assignment(): Assignment | undefined {
+    return this.#assigner.assignment;
+  }
+
+  report(report: Report): ReportAnswer {
+    const answer = this.#assigner.answer(report);
+    this.handle({ kind: "report", report });
+    return answer;
+  }
+
+  handle(event: AssignerEvent): void {
+    if (!this.alive) return;
+    for (const action of this.#assigner.handle(this.#cluster.world.nowMs, event)) this.#carryOut(action);
+  }
+
+  #carryOut(action: AssignerAction): void {
+    const { world, store } = this.#cluster;
+    switch (action.kind) {
+      case "commit":
+        world.after(1 + world.pick(10), () => {
+          if (!this.alive) return;
+          const generation = store.stored?.generation;
+          const same =
+            generation === undefined || action.expected === undefined
+              ? generation === action.expected
+              : compareGenerations(generation, action.expected) === 0;
+          if (same) store.history.push(action.assignment);
+          this.handle(same ? { kind: "committed" } : { kind: "refused", stored: store.stored });
+        });
+        return;
+      case "read":
+        world.after(1 + world.pick(10), () => {
+          this.handle({ kind: "stored", stored: store.stored });
+        });
+        return;
+      case "publish":
+        this.#cluster.published(action.assignment);
+        return;
+      case "notice":
+        this.#cluster.notices.push(action.text);
+    }
+  }
+}

@@ -1,0 +1,3 @@
+import { plannedSeeds } from "./planned.js";
+
+plannedSeeds(1, 100);

@@ -1,0 +1,87 @@
+// What a seed does to a cluster: everything that is planned in a cluster's life, in any order, in bad weather.
+import { Cluster, type ClusterOptions } from "./cluster.js";
+import type { AggregatorNode } from "./nodes.js";
+
+export interface Outcome {
+  readonly faults: readonly string[];
+  readonly story: readonly string[];
+  readonly moves: number;
+  readonly aborted: number;
+  readonly pauseMsMax: number;
+  readonly generations: number;
+}
+
+type Deed = (cluster: Cluster) => string;
+
+/** One of those that are there and not leaving. */
+function someone(cluster: Cluster): AggregatorNode | undefined {
+  const running = cluster.aggregators.filter(({ slicelet }) => slicelet.state === "running");
+  return running.length < 2 ? undefined : running[cluster.world.pick(running.length)];
+}
+
+const DEEDS: readonly Deed[] = [
+  (cluster) => `start ${cluster.start().id}`,
+  (cluster) => {
+    const node = someone(cluster);
+    node?.drain();
+    return `drain ${node?.id ?? "nobody"}`;
+  },
+  (cluster) => {
+    // A rolling upgrade's step with surge: the new one is there before the old one goes.
+    const node = someone(cluster);
+    const fresh = cluster.start();
+    cluster.run(500);
+    node?.drain();
+    return `surge ${fresh.id}, drain ${node?.id ?? "nobody"}`;
+  },
+  (cluster) => {
+    // A restart at the same address: drained, ended, started.
+    const node = someone(cluster);
+    if (node === undefined) return "nobody to restart";
+    node.drain();
+    const ended = cluster.runUntil(() => !node.alive, 20_000);
+    if (ended) cluster.start(node.address);
+    return `restart ${node.id}${ended ? "" : " (still draining)"}`;
+  },
+  (cluster) => {
+    cluster.stopAssigner();
+    cluster.run(cluster.world.pick(500));
+    cluster.startAssigner();
+    return "restart the assigner";
+  },
+  (cluster) => {
+    cluster.stopAssigner();
+    cluster.run(1000 + cluster.world.pick(6000));
+    cluster.startAssigner();
+    return "the assigner was away";
+  },
+  (cluster) => {
+    cluster.stopAssigner();
+    const lost = cluster.world.pick(3);
+    cluster.store.history.splice(Math.max(0, cluster.store.history.length - lost));
+    cluster.startAssigner();
+    return `the store lost ${String(lost)} generations`;
+  },
+  (cluster) => {
+    const { weather } = cluster.world;
+    weather.loss = cluster.world.pick(3) * 0.04;
+    weather.repeat = cluster.world.pick(3) * 0.05;
+    weather.slow = cluster.world.pick(3) * 0.04;
+    return `weather: loss ${String(weather.loss)}, repeat ${String(weather.repeat)}, slow ${String(weather.slow)}`;
+  },
+];
+
+/** Runs one seed to its end. */
+export function simulate(options: Omit<ClusterOptions, "aggregators" | "routers">, deeds = 8): Outcome {
+  const cluster = new Cluster({ aggregators: 3, routers: 2, ...options });
+  const story: string[] = [];
+  cluster.run(8000);
+  for (let i = 0; i < deeds; i++) {
+    const deed = DEEDS[cluster.world.pick(DEEDS.length)];
+    if (deed !== undefined) story.push(`${String(cluster.world.nowMs)} ${deed(cluster)}`);
+    cluster.run(500 + cluster.world.pick(4000));
+  }
+  const faults = cluster.finish();
+  const { moves, aborted, pauseMsMax, generations } = cluster;
+  return { faults, story: [...story, ...cluster.notices], moves, aborted, pauseMsMax, generations };
+}
