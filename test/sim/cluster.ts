@@ -13,8 +13,8 @@ import { AggregatorNode, AssignerNode, RouterNode, SimStore } from "./nodes.js";
 import { Tsdb } from "./tsdb.js";
 import { World } from "./world.js";
 
-/** So that there is something to see in a minute. */
-const LIMITS: Partial<AssignerLimits> = { roundMs: 2000, joinMs: 2000, cooldownMs: 4000, resourcesMin: 3, movesMax: 4 };
+/** So that there is something to see in a minute; and a lease that this weather does not break, which would be a crash, not a plan. */
+const LIMITS: Partial<AssignerLimits> = { leaseMs: 6000, roundMs: 2000, joinMs: 2000, cooldownMs: 4000, resourcesMin: 3, movesMax: 4 };
 const KEYS = 30;
 
 export interface ClusterOptions {
@@ -162,7 +162,7 @@ export class Cluster {
     const { weather } = this.world;
     weather.loss = weather.repeat = weather.slow = 0;
     if (this.assigner === undefined) this.startAssigner();
-    this.run(8000);
+    this.run(12_000);
     for (const router of this.routers) router.stop();
     if (!this.runUntil(() => this.routers.every(({ alive }) => !alive), 60_000)) this.faults.push("a router cannot deliver what it has");
     this.run(WINDOW_MS + GRACE_MS + HOLD_MS + 6000);

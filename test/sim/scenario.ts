@@ -75,7 +75,7 @@ const DEEDS: readonly Deed[] = [
 export function simulate(options: Omit<ClusterOptions, "aggregators" | "routers">, deeds = 8): Outcome {
   const cluster = new Cluster({ aggregators: 3, routers: 2, ...options });
   const story: string[] = [];
-  cluster.run(8000);
+  cluster.run(10_000);
   for (let i = 0; i < deeds; i++) {
     const deed = DEEDS[cluster.world.pick(DEEDS.length)];
     if (deed !== undefined) story.push(`${String(cluster.world.nowMs)} ${deed(cluster)}`);
