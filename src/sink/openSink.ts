@@ -1,5 +1,5 @@
 // From a sink's URL to a Sink. Kinds are the folders of plugins/sinks, found by looking; there is no list to edit.
-import { existsSync, readdirSync } from "node:fs";
+import { loadPlugins } from "../store/pluginFolders.js";
 import { withoutCredentials } from "./httpTarget.js";
 import { type Sink, type SinkOptions, type SinkPlugin, SinkUrlError } from "./sink.js";
 
@@ -27,17 +27,11 @@ export async function openSink(url: string, options: SinkOptions): Promise<Sink>
 }
 
 async function scanPlugins(): Promise<ReadonlyMap<string, SinkPlugin>> {
-  // Built, plugins lie in dist beside this folder's parent; in the source tree one level higher.
-  const folder = ["../plugins/sinks/", "../../plugins/sinks/"].map((path) => new URL(path, import.meta.url)).find((url) => existsSync(url));
   const found = new Map<string, SinkPlugin>();
-  if (folder === undefined) return found;
-  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const file = new URL(`${entry.name}/sink${extension}`, folder);
-    if (!entry.isDirectory() || !existsSync(file)) continue;
+  for (const module of (await loadPlugins("sinks", () => "sink")).values()) {
     // The folder's contract (SinkPlugin) is what every plugin's own type annotation promises.
-    const module = (await import(file.href)) as { readonly sink: SinkPlugin };
-    for (const scheme of module.sink.schemes) found.set(scheme, module.sink);
+    const { sink } = module as { readonly sink: SinkPlugin };
+    for (const scheme of sink.schemes) found.set(scheme, sink);
   }
   return found;
 }

@@ -56,7 +56,7 @@ async function run(flags: UpFlags, command: Command): Promise<void> {
       portBase: flags.portBase,
       json: flags.json === true,
       stopDeadlineMs: STOP_DEADLINE_MS,
-      command: [process.execPath, fileURLToPath(new URL("../limpet.js", import.meta.url))],
+      command: [process.execPath, process.argv[1] ?? ""],
       streams: { out: process.stdout, err: process.stderr, color: pc.isColorSupported && process.env["TERM"] !== "dumb" },
     });
   } catch (error) {
