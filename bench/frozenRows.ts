@@ -16,10 +16,9 @@ export function identities(groups: number): Buffer[] {
 /** The bytes of a RowBlock of 4 rows per group, about 150 bytes each; every value is 42.5. */
 export function frozenRows(groups: readonly Buffer[]): Uint8Array {
   const writer = new RowWriter();
-  Object.assign(writer.numbers, { timestampMs: 1763870000000, value: 42.5, startMs: 0, type: 2 });
   const added = OUTPUTS.map((output) => rowLabels(Buffer.from(`http_requests_duration_ms:10s_by_region_service_${output}`), []));
   for (const labels of groups) {
-    for (const ofOutput of added) writer.row(labels, 0, ofOutput);
+    for (const ofOutput of added) writer.row(labels, 0, ofOutput, { timestampMs: 1763870000000, value: 42.5, startMs: 0, type: 2 });
   }
   return writer.take();
 }

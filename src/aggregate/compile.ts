@@ -43,7 +43,7 @@ import {
   SLOT_BYTES,
 } from "../kernel/layout.js";
 import { rowTypes } from "../metric/rowBlock.js";
-import type { AddedLabels } from "../metric/rowWriter.js";
+import type { LabelBytes } from "../metric/rowWriter.js";
 import type { Output, OutputRow, StateKind } from "./output.js";
 import { outputNameOf, sliceStemOf, stemOf } from "./outputName.js";
 import type { Rule } from "./rule.js";
@@ -68,7 +68,7 @@ export interface OutputNames {
   readonly names: readonly Uint8Array[];
   readonly texts: readonly string[];
   /** Output relabelling: whole label sets by output and row, undefined where a row is not sent. Then these are one Group's own. */
-  readonly relabelled?: (output: number, row: number) => AddedLabels | undefined;
+  readonly relabelled?: (output: number, row: number) => readonly LabelBytes[] | undefined;
 }
 
 export interface CompiledRule {

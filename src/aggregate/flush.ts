@@ -36,13 +36,13 @@ import {
 import { heapBuffer } from "../kernel/memory.js";
 import { addHeld } from "../kernel/plan.js";
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
-import { type AddedLabels, type RowWriter, rowLabels } from "../metric/rowWriter.js";
+import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.js";
 import type { CompiledOutput, CompiledRule, OutputNames } from "./compile.js";
 import type { Ledger } from "./part.js";
 import { FlushView } from "./windowView.js";
 
 /** Name and own labels of a row of an output, per OutputNames; undefined: a row that is not sent. */
-export type RowLabels = (output: number, row: number) => AddedLabels | undefined;
+export type RowLabels = (output: number, row: number) => readonly LabelBytes[] | undefined;
 
 /** Relabelled rows bring all their labels. */
 const NO_LABELS = Buffer.alloc(2);
@@ -50,7 +50,7 @@ const NO_LABELS = Buffer.alloc(2);
 /** Labels are made when a row first needs them: of a histogram's 488 most never do. */
 export function rowLabelsOf(compiled: CompiledRule, names: OutputNames): RowLabels {
   if (names.relabelled !== undefined) return names.relabelled;
-  const made = compiled.outputs.map((): AddedLabels[] => []);
+  const made = compiled.outputs.map((): (readonly LabelBytes[])[] => []);
   return (output, row) => {
     const known = made[output]?.[row];
     if (known !== undefined) return known;
@@ -185,9 +185,7 @@ function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; v
     const startMs = cumulative ? f64.load(group + GROUP_START) : 0;
     for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
       const own = labels(i, r);
-      if (own === undefined) continue;
-      Object.assign(writer.numbers, { timestampMs, value, startMs, type: entry.type });
-      writer.row(source, identity, own);
+      if (own !== undefined) writer.row(source, identity, own, { timestampMs, value, startMs, type: entry.type });
     }
   }
 }
@@ -195,7 +193,6 @@ function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; v
 function emit(closing: Closing, group: number, view: FlushView, idle: boolean): void {
   const { ledger, writer, stampMs } = closing;
   const { compiled } = ledger;
-  const { numbers } = writer;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
   const relabelled = compiled.rule.outputRelabel.length > 0;
@@ -208,12 +205,7 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
     for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
       const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);
       const own = Number.isNaN(value) ? undefined : labels(i, r);
-      if (own === undefined) continue;
-      numbers.timestampMs = stampMs;
-      numbers.value = value;
-      numbers.startMs = startMs;
-      numbers.type = entry.type;
-      writer.row(source, identity, own);
+      if (own !== undefined) writer.row(source, identity, own, { timestampMs: stampMs, value, startMs, type: entry.type });
     }
   }
 }

@@ -50,10 +50,14 @@ export class LineDocument {
   /** The first FAULTS_MAX of the invalid ones. */
   readonly faults: LineFault[] = [];
 
-  constructor(bytes: Uint8Array, unitNs = 1n, tag?: DocumentTag) {
+  /** False: more follows in another document, so what does not end here is left. */
+  readonly ends: boolean;
+
+  constructor(bytes: Uint8Array, unitNs = 1n, tag?: DocumentTag, ends = true) {
     this.bytes = bytes;
     this.unitNs = unitNs;
     this.tag = tag;
+    this.ends = ends;
   }
 
   get done(): boolean {
@@ -86,10 +90,11 @@ export function readLines(intake: Intake, document: LineDocument): LinesRead {
   for (const size of [PIECE_BYTES, BODY_BYTES - INPUT_SLACK]) {
     const piece = document.bytes.subarray(document.at, document.at + size);
     heap8.set(piece, start);
-    const final = document.at + piece.length === document.bytes.length;
+    const whole = document.at + piece.length === document.bytes.length;
+    const final = whole && document.ends;
     const next = new PieceReader(intake, document).read(start, start + piece.length, final);
     document.at += next - start;
-    if (next > start || document.done) break;
+    if (next > start || document.done || (whole && !document.ends && piece.length < size)) break;
     if (size > PIECE_BYTES) skipLine(document);
   }
   return { good: document.good - good, syntax: invalid.syntax - syntax, tooLong: invalid.too_long - too_long };

@@ -5,7 +5,7 @@
 // Cold path: asked once per new Series, and once per new Group.
 import { sanitizeForSink } from "../metric/naming.js";
 import { relabel } from "../metric/relabel.js";
-import { type AddedLabels, encodeLabels, rowLabels } from "../metric/rowWriter.js";
+import { encodeLabels, type LabelBytes, rowLabels } from "../metric/rowWriter.js";
 import type { Series } from "../metric/series.js";
 import { acceptsField, acceptsLine, type RawLine } from "../metric/telegrafFilter.js";
 import { compareUtf8 } from "../metric/utf8.js";
@@ -45,7 +45,7 @@ export function rawRowLabels(series: Series): Buffer {
     rowLabels(
       Buffer.from(name),
       labels.filter(([label, value]) => label !== "__name__" && value !== ""),
-    ).labels,
+    ),
   );
 }
 
@@ -89,9 +89,9 @@ export function relabelledRows(
   compiled: CompiledRule,
   metric: string,
   labels: Series["labels"],
-): (output: number, row: number) => AddedLabels | undefined {
+): (output: number, row: number) => readonly LabelBytes[] | undefined {
   const encoder = new TextEncoder();
-  const made = new Map<number, AddedLabels | undefined>();
+  const made = new Map<number, readonly LabelBytes[] | undefined>();
   return (output, row) => {
     const place = row * compiled.outputs.length + output;
     const known = made.get(place);

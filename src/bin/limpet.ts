@@ -14,6 +14,7 @@ process.removeAllListeners("warning");
 const commands: Readonly<Record<CommandName, () => Promise<(program: Command) => void>>> = {
   up: async () => (await import("./commands/up.js")).registerUp,
   aggregate: async () => (await import("./commands/aggregate.js")).registerAggregate,
+  route: async () => (await import("./commands/route.js")).registerRoute,
   assign: async () => (await import("./commands/assign.js")).registerAssign,
   replay: async () => (await import("./commands/replay.js")).registerReplay,
   check: async () => (await import("./commands/check.js")).registerCheck,

@@ -16,6 +16,8 @@ export interface ListenOptions {
 /** What the options name, read. */
 export interface Listening {
   readonly tokens: Tokens | undefined;
+  /** The first of them: what this process shows to others of its cluster. */
+  readonly ownToken: string | undefined;
   readonly adminTokens: Tokens | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
@@ -30,18 +32,20 @@ export function addListenOptions(command: Command): Command {
 
 /** Reads the files. Throws UsageError. */
 export function readListenOptions(options: ListenOptions): Listening {
+  const tokens = tokensOf("--token-file", options.tokenFile);
   return {
-    tokens: tokensOf("--token-file", options.tokenFile),
-    adminTokens: tokensOf("--admin-token-file", options.adminTokenFile),
+    tokens: tokens?.tokens,
+    ownToken: tokens?.first,
+    adminTokens: tokensOf("--admin-token-file", options.adminTokenFile)?.tokens,
     tls: tlsOf(options.tlsCert, options.tlsKey),
   };
 }
 
-function tokensOf(flag: string, path: string | undefined): Tokens | undefined {
+function tokensOf(flag: string, path: string | undefined): { readonly tokens: Tokens; readonly first: string } | undefined {
   if (path === undefined) return undefined;
   const result = readTokenFile(path);
   if (!result.ok) throw new UsageError(`${flag}: ${result.message}`);
-  return result.tokens;
+  return result;
 }
 
 function tlsOf(cert: string | undefined, key: string | undefined): Listening["tls"] {

@@ -9,7 +9,8 @@ import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { systemErrorCode } from "../base/systemError.js";
 
-export type TokensResult = { readonly ok: true; readonly tokens: Tokens } | { readonly ok: false; readonly message: string };
+/** `first`: what a process shows that asks others of its cluster. */
+export type TokensResult = { readonly ok: true; readonly tokens: Tokens; readonly first: string } | { readonly ok: false; readonly message: string };
 
 /** The tokens of a file. */
 export function readTokenFile(path: string): TokensResult {
@@ -23,8 +24,9 @@ export function readTokenFile(path: string): TokensResult {
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
-  if (tokens.length === 0) return { ok: false, message: `${path}: holds no token; write one per line` };
-  return { ok: true, tokens: new Tokens(tokens) };
+  const [first] = tokens;
+  if (first === undefined) return { ok: false, message: `${path}: holds no token; write one per line` };
+  return { ok: true, tokens: new Tokens(tokens), first };
 }
 
 export class Tokens {

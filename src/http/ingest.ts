@@ -17,10 +17,10 @@ import { DEFAULT_LIMITS, type HttpAnswer, type HttpRequest, jsonAnswer, type Req
 import { Gate, unpack } from "./unpack.js";
 
 export interface IngestOptions {
-  /** Reads a whole document; resolves when all of it is applied. */
+  /** Reads a whole document; resolves when all of it is applied, or (router) kept. */
   readonly read: (document: LineDocument | SeriesDocument) => Promise<void>;
-  /** Whether no more can be taken for now: senders are told to come again. */
-  readonly isFull?: () => boolean;
+  /** Why no more can be taken for now, in a clause: senders are told to come again. undefined: it can. */
+  readonly refusal?: () => string | undefined;
   readonly warn: (message: string, kind: string) => void;
   /** Whom to let in; everybody without. */
   readonly tokens?: Tokens | undefined;
@@ -147,15 +147,22 @@ class Doors {
       const answer = refuse(401, "unauthorized: a token of --token-file is wanted, as `Authorization: Token ...`");
       return { ...answer, headers: { ...answer.headers, "www-authenticate": 'Bearer realm="limpet"' } };
     }
-    if (this.mode !== "open") return closed(refuse, this.mode);
-    return this.#options.isFull?.() === true ? full(refuse) : undefined;
+    const reason = this.#refusal();
+    return reason === undefined ? undefined : closed(refuse, reason);
+  }
+
+  #refusal(): string | undefined {
+    return this.mode === "open" ? this.#options.refusal?.() : `this process is ${this.mode}`;
   }
 
   /** The body was read while others were: the process may be stopping by now, and then nothing more may be applied. */
   #enter(refuse: Dialect["refuse"], task: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
-    if (this.mode !== "open") return Promise.resolve(closed(refuse, this.mode));
+    if (this.mode !== "open") return Promise.resolve(closed(refuse, `this process is ${this.mode}`));
     // Asked once more when its turn has come: a document that is begun is read to its end.
-    return this.#gate.pass(() => (this.#options.isFull?.() === true ? Promise.resolve(full(refuse)) : task()));
+    return this.#gate.pass(() => {
+      const reason = this.#options.refusal?.();
+      return reason === undefined ? task() : Promise.resolve(closed(refuse, reason));
+    });
   }
 
   async #lines(dialect: Dialect, { path, query, headers, body }: HttpRequest): Promise<HttpAnswer> {
@@ -203,15 +210,8 @@ class Doors {
 
 const NO_CONTENT: HttpAnswer = { status: 204, contentType: "", body: "" };
 
-function closed(refuse: Dialect["refuse"], mode: string): HttpAnswer {
-  return later(refuse(503, `this process is ${mode}; come again`));
-}
-
-function full(refuse: Dialect["refuse"]): HttpAnswer {
-  return later(refuse(503, "what passes waits to be read from standard output; come again"));
-}
-
-function later(answer: HttpAnswer): HttpAnswer {
+function closed(refuse: Dialect["refuse"], reason: string): HttpAnswer {
+  const answer = refuse(503, `${reason}; come again`);
   return { ...answer, headers: { ...answer.headers, "retry-after": "1" } };
 }
 

@@ -127,6 +127,8 @@ export async function startServer(options: ServerOptions): Promise<ListenResult>
     void serve(serving, request, response);
   };
   const timing = {
+    // A batch names its key ranges in a header: 40 bytes for each that has no neighbour.
+    maxHeaderSize: 1 << 18,
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.idleMs,

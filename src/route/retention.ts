@@ -31,7 +31,7 @@ export function costOf(batch: Batch): number {
 }
 
 export class Retention {
-  readonly #bytesMax: number;
+  readonly bytesMax: number;
   /** Bytes of numbered batches, and of lines that wait to be sealed. */
   bytes = 0;
   batchesUnprotected = 0;
@@ -39,12 +39,12 @@ export class Retention {
   linesLost = 0;
 
   constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
   }
 
   /** New input is to be refused: the sender still has it. */
   get full(): boolean {
-    return this.bytes >= this.#bytesMax * FULL;
+    return this.bytes >= this.bytesMax * FULL;
   }
 
   /** A first or further lane holds the batch. */
@@ -61,8 +61,8 @@ export class Retention {
    * the oldest is lost. A lane within its share loses nothing, however slow the others are.
    */
   relieve(lanes: readonly Lane[]): void {
-    const share = this.#bytesMax / Math.max(1, lanes.length);
-    const short = (): boolean => this.bytes > this.#bytesMax * PRESSURE;
+    const share = this.bytesMax / Math.max(1, lanes.length);
+    const short = (): boolean => this.bytes > this.bytesMax * PRESSURE;
     for (const lane of lanes) while (short() && lane.bytes > share && this.#unprotect(lane));
     for (const lane of lanes) while (short() && lane.bytes > share && this.#lose(lane));
   }

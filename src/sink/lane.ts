@@ -77,16 +77,12 @@ export function hasWork(lane: Lane): boolean {
   return lane.current !== undefined || lane.cut.length > 0 || firstPart(lane) !== undefined;
 }
 
-/** A hash of the bytes of the current row's labels, four at a time: the same labels always give the same lane. `view`: of the block. */
-export function laneOf(reader: RowReader, view: DataView, lanes: number): number {
+/** FNV-1a over the bytes of the current row's labels: the same labels always give the same lane. */
+export function laneOf(reader: RowReader, lanes: number): number {
+  const bytes = reader.bytes;
   const end = reader.rowEnd - 24;
   let hash = 0x811c9dc5;
-  let i = reader.labelsStart;
-  for (; i + 4 <= end; i += 4) {
-    hash = Math.imul(hash ^ view.getInt32(i, true), 0x85ebca6b);
-    hash ^= hash >>> 15;
-  }
-  for (; i < end; i++) hash = Math.imul(hash ^ view.getUint8(i), 0x01000193);
+  for (let i = reader.labelsStart; i < end; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
   // The upper bits are the better mixed ones.
   return (hash >>> 16) % lanes;
 }

@@ -167,7 +167,7 @@ export class SinkQueue {
     while (reader.next()) {
       count++;
       if (this.#options.problem(reader, view) === undefined)
-        rows[laneOf(reader, view, this.#lanes.length)]?.push(reader.rowStart, reader.rowEnd - reader.rowStart);
+        rows[laneOf(reader, this.#lanes.length)]?.push(reader.rowStart, reader.rowEnd - reader.rowStart);
       else invalid++;
     }
     if (count !== block.pending) throw new Error(`a block holds ${count} rows and says ${block.pending}`);

@@ -20,7 +20,7 @@ import { createIngest, type Ingest } from "../../http/ingest.js";
 import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
 import { type RunningServer, startServer } from "../../http/server.js";
-import type { MetricsPage } from "../../selfstat/page.js";
+import { createMetricsPage } from "../../selfstat/metrics.js";
 import { openSink } from "../../sink/openSink.js";
 import { type Sink, SinkUrlError } from "../../sink/sink.js";
 import { checkpointFile } from "../../store/checkpointFile.js";
@@ -145,19 +145,14 @@ async function listen(
   const { watched, ingest, listening } = doors;
   const address = parseListenAddress(options.listen ?? DEFAULT_PORT);
   if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
-  // Loaded with the first scrape: under Telegraf every start counts, and most of these pages are never read.
-  let page: Promise<MetricsPage> | undefined;
-  const openPage = async (): Promise<MetricsPage> => (await import("../../selfstat/metrics.js")).createMetricsPage(() => selfStats(watched));
+  const page = createMetricsPage(() => selfStats(watched));
   const routes = probeRoutes({
     healthy: () => ({ ok: true }),
     ready: () => {
       const data = ingest.ready();
       return data.ok ? watched.aggregator.ready() : data;
     },
-    metrics: async () => {
-      page ??= openPage();
-      return (await page).text();
-    },
+    metrics: () => page.text(),
     status: () => statusPage(watched, { version, ...about }),
     tokens: listening.adminTokens,
   });
@@ -264,7 +259,7 @@ async function aggregate(given: AggregateOptions): Promise<void> {
   const watched: Watched = { aggregator, sinks, answers: new AnswerCounts(), lines };
   const ingest = createIngest({
     read: (document) => aggregator.read(document),
-    isFull: () => lines?.isFull() === true,
+    refusal: () => (lines?.isFull() === true ? "what passes waits to be read from standard output" : undefined),
     warn,
     tokens: listening.tokens,
     dbLabel: options.dbLabel,

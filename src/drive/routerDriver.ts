@@ -1,0 +1,260 @@
+// Drives a router: input goes through the partition into the machine, what the machine wants is carried out, time passes. Whoever
+// delivers is handed in: HTTP to the owners, or a function call to the Slicelet of the same process.
+//
+//   starting ──rules and a first Assignment──▶ running ──stop──▶ stopping: no input, deliver, say goodbye ──▶ stopped
+//
+// Several versions of the rules are in force for a while: lines go to the owners of each one's groups, who know which is whose.
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { LineDocument } from "../aggregate/lineDocument.js";
+import type { Output } from "../aggregate/output.js";
+import { Partition } from "../aggregate/partition.js";
+import type { Rule } from "../aggregate/rule.js";
+import { readRules } from "../aggregate/ruleFile.js";
+import { formatProblem } from "../aggregate/ruleFileProblem.js";
+import type { SeriesDocument } from "../aggregate/seriesDocument.js";
+import type { SteadyClock } from "../base/clock.js";
+import { counted } from "../base/counted.js";
+import type { Log } from "../base/log.js";
+import type { Delivered } from "../http/batchSender.js";
+import type { Health } from "../http/probes.js";
+import { Router, type RouterAction, type RouterEvent, type RouterLeft, type RouterOptions } from "../route/router.js";
+import type { Assignment } from "../slice/assignment.js";
+import type { BatchHead } from "../slice/batch.js";
+import { formatGeneration, type Generation, NO_GENERATION } from "../slice/generation.js";
+import type { RuleVersion } from "../slice/ruleVersion.js";
+
+/** Who carries batches to owners. */
+export interface Delivery {
+  deliver(address: string, head: BatchHead, generation: Generation, body: Uint8Array): Promise<Delivered>;
+  /** What went wrong; undefined: nothing. */
+  offerRules(address: string, version: RuleVersion): Promise<string | undefined>;
+}
+
+export interface RouterDriverOptions {
+  readonly router: RouterOptions;
+  readonly outputs: ReadonlyMap<string, Output>;
+  readonly naming: "telegraf" | "vmagent";
+  /** Of the partition. */
+  readonly memoryBytesMax: number;
+  /** How long a declared backlog holds a window, and old rules are kept. */
+  readonly holdMs: number;
+  readonly delivery: Delivery;
+  /** An Assignment or rules newer than known are about: get them. */
+  readonly onBehind: () => void;
+  readonly log: Log;
+  readonly clock: SteadyClock;
+  /** A broken invariant: the process must end. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+interface Version {
+  readonly version: RuleVersion;
+  readonly rules: readonly Rule[];
+  /** ms: no sample goes by it any more. */
+  untilMs: number;
+}
+
+const TICK_MS = 20;
+
+export class RouterDriver {
+  readonly router: Router;
+  readonly #options: RouterDriverOptions;
+  #partition: Partition | undefined;
+  /** In force, newest first. */
+  #versions: Version[] = [];
+  /** Hash of the rules the newest Assignment names. */
+  #rulesNamed = "";
+  #generation = NO_GENERATION;
+  #ticking: NodeJS.Timeout | undefined;
+  #stopping: Promise<RouterLeft> | undefined;
+  #stopped: ((left: RouterLeft) => void) | undefined;
+  /** Resolved when there may be room again. */
+  #room: (() => void)[] = [];
+
+  constructor(options: RouterDriverOptions) {
+    this.#options = options;
+    this.router = new Router(options.router);
+  }
+
+  start(): void {
+    this.#ticking ??= setInterval(() => {
+      this.#step({ kind: "tick" });
+      this.#expire();
+      if (this.refusal === undefined) for (const go of this.#room.splice(0)) go();
+    }, TICK_MS);
+  }
+
+  /** NAME.INCARNATION. */
+  get name(): string {
+    return this.#options.router.router;
+  }
+
+  get generation(): Generation {
+    return this.#generation;
+  }
+
+  get partition(): Partition | undefined {
+    return this.#partition;
+  }
+
+  /** Hash of the newest rules; "": none yet. */
+  get rules(): string {
+    return this.#versions[0]?.version.hash ?? "";
+  }
+
+  /** Rules or an Assignment newer than these are known to exist. */
+  get lacksRules(): boolean {
+    return this.#rulesNamed !== this.rules;
+  }
+
+  /** Why no input can be taken now; undefined: it can. */
+  get refusal(): string | undefined {
+    if (this.#stopping !== undefined) return "stopping";
+    if (this.#partition === undefined) return "waiting for the rules";
+    if (this.#generation === NO_GENERATION) return "waiting for an assignment";
+    return this.router.full ? "full: what owners have not taken fills --retention-max" : undefined;
+  }
+
+  ready(): Health {
+    const { refusal } = this;
+    return refusal === undefined ? { ok: true } : { ok: false, reason: refusal };
+  }
+
+  assignment(assignment: Assignment): void {
+    this.#step({ kind: "assignment", assignment });
+    const { generation, routes, table } = this.router.clerk;
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    this.#rulesNamed = assignment.rules;
+    this.#partition?.divide(table, routes.length);
+    this.#options.log.debug(`assignment ${formatGeneration(generation)}: ${counted(routes.length, "owner")}`);
+    if (this.lacksRules) this.#options.onBehind();
+  }
+
+  /** Takes newer rules over. What is wrong with them; undefined: nothing. */
+  useRules(version: RuleVersion): string | undefined {
+    const { outputs, naming, clock, holdMs, log } = this.#options;
+    if (version.hash === this.rules) return undefined;
+    const files = version.files.map(({ path, text }) => ({ name: path, text }));
+    const { rules, problems } = readRules(files, { outputs, env: {}, naming });
+    const error = problems.find(({ severity }) => severity === "error");
+    if (error !== undefined) return formatProblem(error);
+    const [before] = this.#versions;
+    if (before !== undefined) before.untilMs = Math.max(clock.now(), version.activeFromMs) + holdMs;
+    this.#versions = [
+      { version, rules, untilMs: Number.POSITIVE_INFINITY },
+      ...this.#versions.filter((known) => known.version.hash !== version.hash),
+    ];
+    this.#partitionAnew();
+    const longest = Math.max(...rules.map(({ intervalMs, graceMs }) => intervalMs + graceMs), 0);
+    const shortest = Math.min(...rules.map(({ intervalMs }) => intervalMs));
+    this.#step({ kind: "rules", rules: { hash: version.hash, intervalMsMin: shortest, openMsMax: longest } });
+    log.info(`rules ${version.hash}: ${counted(rules.length, "rule")}`);
+    return undefined;
+  }
+
+  /** Resolves when input can be taken. */
+  async room(): Promise<void> {
+    while (this.refusal !== undefined) await new Promise<void>((resolve) => this.#room.push(resolve));
+  }
+
+  /** Reads a whole document; ticks and other documents come in between its pieces. All of it is kept from then on. */
+  async read(document: LineDocument | SeriesDocument): Promise<void> {
+    for (;;) {
+      this.readPiece(document);
+      if (document.done) return;
+      await nextTurn();
+    }
+  }
+
+  /** Reads a piece of a document that is not done. */
+  readPiece(document: LineDocument | SeriesDocument): void {
+    const partition = this.#partition;
+    if (partition === undefined) throw new Error("input before the rules");
+    try {
+      partition.read(this.#options.clock.now(), document);
+      for (const { lane, ...piece } of partition.take()) {
+        const route = this.router.clerk.routes[lane];
+        if (route === undefined) throw new Error(`lines for lane ${String(lane)}, which is none`);
+        this.#step({ kind: "lines", lane: route.address, piece });
+      }
+    } catch (error) {
+      this.#options.onBroken(error);
+    }
+  }
+
+  /** Delivers what is kept, until `deadlineMs` from now. Later calls wait for the first. */
+  stop(deadlineMs: number): Promise<RouterLeft> {
+    this.#stopping ??= new Promise<RouterLeft>((resolve) => {
+      this.#stopped = resolve;
+    }).finally(() => {
+      clearInterval(this.#ticking);
+    });
+    this.#step({ kind: "stop", deadlineMs: this.#options.clock.now() + deadlineMs });
+    return this.#stopping;
+  }
+
+  /** Rules that no sample goes by any more leave the partition. */
+  #expire(): void {
+    const nowMs = this.#options.clock.now();
+    if (this.#versions.every(({ untilMs }) => untilMs > nowMs)) return;
+    this.#versions = this.#versions.filter(({ untilMs }) => untilMs > nowMs);
+    this.#partitionAnew();
+  }
+
+  #partitionAnew(): void {
+    const { outputs, naming, memoryBytesMax, holdMs } = this.#options;
+    const rules = new Map<string, Rule>();
+    for (const version of this.#versions) for (const rule of version.rules) if (!rules.has(rule.id)) rules.set(rule.id, rule);
+    const fresh = new Partition({ rules: [...rules.values()], outputs, naming, memoryBytesMax, holdMs });
+    const { routes, table } = this.router.clerk;
+    if (routes.length > 0) fresh.divide(table, routes.length);
+    const before = this.#partition;
+    if (before !== undefined) fresh.succeed(before);
+    before?.dispose();
+    this.#partition = fresh;
+  }
+
+  #step(event: RouterEvent): void {
+    try {
+      for (const action of this.router.step(this.#options.clock.now(), event)) this.#carryOut(action);
+    } catch (error) {
+      // A broken invariant in the machine: a restart loses less than wrong numbers.
+      this.#options.onBroken(error);
+    }
+  }
+
+  #carryOut(action: RouterAction): void {
+    switch (action.kind) {
+      case "send":
+        void this.#send(action);
+        return;
+      case "fetch":
+        return this.#options.onBehind();
+      case "offerRules":
+        void this.#offerRules(action.address);
+        return;
+      case "stopped":
+        this.#stopped?.(action.left);
+        return;
+    }
+  }
+
+  async #send({ attempt, address, head, body }: Extract<RouterAction, { kind: "send" }>): Promise<void> {
+    const { delivery, log } = this.#options;
+    const delivered = await delivery.deliver(address, head, this.#generation, body);
+    if (delivered.kind === "answered") this.#step({ kind: "answer", attempt, ...delivered.answer });
+    else if (delivered.kind === "need_rules") this.#step({ kind: "needRules", attempt });
+    else {
+      log.warn(`${address} did not take batch ${String(head.seq)}: ${delivered.message}; it is kept and sent again`, `delivery ${address}`);
+      this.#step({ kind: "failed", attempt });
+    }
+  }
+
+  async #offerRules(address: string): Promise<void> {
+    const newest = this.#versions[0];
+    if (newest === undefined) return;
+    const problem = await this.#options.delivery.offerRules(address, newest.version);
+    if (problem !== undefined) this.#options.log.warn(`${address} did not take rules ${newest.version.hash}: ${problem}`, `rules ${address}`);
+  }
+}
