@@ -1,8 +1,8 @@
 // The Clerk: the newest Assignment a router has seen, ready for look-ups. The newest Generation wins, whoever brings it; what it
 // knows is a cache to route by, never a right to serve (PROTOCOL P8). bench: clerk.
-import { type Assignment, addressOf } from "../slice/assignment.js";
+import type { Assignment } from "../slice/assignment.js";
 import { type Generation, isNewer, NO_GENERATION } from "../slice/generation.js";
-import { joined, type KeyRange } from "../slice/keyRange.js";
+import { joined, KEY_END, type KeyRange } from "../slice/keyRange.js";
 
 /** Address of the lane that keeps what nobody serves. */
 export const HELD = "";
@@ -38,24 +38,50 @@ export class Clerk {
   /** Takes an Assignment that is newer than the one it has. False: it is not. */
   accept(assignment: Assignment): boolean {
     if (!isNewer(assignment.generation, this.#generation)) return false;
-    const ranges = new Map<string, KeyRange[]>();
-    for (const slice of assignment.slices) {
-      const address = addressOf(assignment, slice.owner) ?? HELD;
-      const known = ranges.get(address);
-      if (known === undefined) ranges.set(address, [slice]);
-      else known.push(slice);
+    const addresses = new Map(assignment.resources.map(({ id, address }) => [id, address]));
+    const numbers = new Map<string, number>();
+    const ranges: KeyRange[][] = [];
+    this.#lows = new Uint32Array(assignment.slices.length);
+    this.#numbers = new Int32Array(assignment.slices.length);
+    for (const [i, slice] of assignment.slices.entries()) {
+      const address = slice.owner === null ? HELD : (addresses.get(slice.owner) ?? HELD);
+      let number = numbers.get(address);
+      if (number === undefined) {
+        number = ranges.push([]) - 1;
+        numbers.set(address, number);
+      }
+      ranges[number]?.push(slice);
+      this.#lows[i] = slice.low;
+      this.#numbers[i] = number;
     }
-    const order = [...ranges.keys()];
-    const numbers = new Map(order.map((address, i) => [address, i]));
-    this.#lows = Uint32Array.from(assignment.slices, ({ low }) => low);
-    this.#numbers = Int32Array.from(assignment.slices, ({ owner }) => numbers.get(addressOf(assignment, owner) ?? HELD) ?? 0);
-    this.#routes = order.map((address) => ({ address, ranges: joined(ranges.get(address) ?? []) }));
+    this.#routes = [...numbers.keys()].map((address, number) => ({ address, ranges: joined(ranges[number] ?? []) }));
     this.#generation = assignment.generation;
     return true;
   }
 
   /** Index in `routes` of the one that has a key. O(log slices), no allocation. */
   routeOf(key: number): number {
+    return this.#numbers[this.#sliceOf(key)] ?? 0;
+  }
+
+  /** Ranges by who has them: sorted ranges by address. */
+  divide(ranges: readonly KeyRange[]): Map<string, KeyRange[]> {
+    const parts = new Map<string, KeyRange[]>();
+    for (const { low, high } of ranges) {
+      for (let i = this.#sliceOf(low); i < this.#lows.length; i++) {
+        const from = Math.max(low, this.#lows[i] ?? 0);
+        if (from >= high) break;
+        const part = { low: from, high: Math.min(high, this.#lows[i + 1] ?? KEY_END) };
+        const address = this.#routes[this.#numbers[i] ?? 0]?.address ?? HELD;
+        const known = parts.get(address);
+        if (known === undefined) parts.set(address, [part]);
+        else known.push(part);
+      }
+    }
+    return new Map([...parts].map(([address, list]) => [address, joined(list)]));
+  }
+
+  #sliceOf(key: number): number {
     const lows = this.#lows;
     let from = 0;
     let to = lows.length - 1;
@@ -64,6 +90,6 @@ export class Clerk {
       if ((lows[middle] ?? 0) <= key) from = middle;
       else to = middle - 1;
     }
-    return this.#numbers[from] ?? 0;
+    return from;
   }
 }

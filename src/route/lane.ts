@@ -3,7 +3,7 @@
 //   lines ─▶ open ──256 KiB or 100 ms──▶ batch, numbered once ─▶ held by every Track of the lane
 //
 // What nobody serves has a lane too (clerk.HELD), from which nothing is sent.
-import { type KeyRange, shared, width, without } from "../slice/keyRange.js";
+import { type KeyRange, keysIn, shared, without } from "../slice/keyRange.js";
 import { type Batch, costOf, type Retention } from "./retention.js";
 import type { Track } from "./track.js";
 
@@ -146,8 +146,4 @@ export class Lane {
     this.#heldBytes -= costOf(batch);
     this.#retention.remove(batch);
   }
-}
-
-function keysIn(ranges: readonly KeyRange[]): number {
-  return ranges.reduce((sum, range) => sum + width(range), 0);
 }

@@ -23,7 +23,7 @@ import { createRng, type Rng } from "../base/rng.js";
 import type { Assignment } from "../slice/assignment.js";
 import type { BatchHead, BatchRange, RangeAnswer } from "../slice/batch.js";
 import { type Generation, isNewer } from "../slice/generation.js";
-import { type KeyRange, shared, without } from "../slice/keyRange.js";
+import { type KeyRange, keysIn, shared, without } from "../slice/keyRange.js";
 import { type Answered, type Asked, Settling } from "./answers.js";
 import { Clerk, HELD } from "./clerk.js";
 import { Lane, type LanePiece } from "./lane.js";
@@ -202,20 +202,21 @@ export class Router {
       for (const { address, ranges } of this.clerk.routes) this.#lanes.get(address)?.enter(new Track(ranges, address));
       return;
     }
-    for (const from of before.values()) for (const route of this.clerk.routes) this.#move(from, route.address, route.ranges);
+    for (const from of before.values()) for (const track of [...from.tracks]) this.#move(from, track);
     for (const lane of this.#lanes.values()) lane.merge();
     for (const [address, peer] of this.#peers) if (peer.inFlight === 0 && !this.#lanes.has(address)) this.#peers.delete(address);
   }
 
-  /** What of a lane's Tracks lies in `ranges` belongs to the lane of `address` from now on. */
-  #move(from: Lane, address: string, ranges: readonly KeyRange[]): void {
-    const to = this.#lanes.get(address);
-    if (to === undefined || to === from) return;
-    for (const track of from.within(ranges)) {
-      from.leave(track);
-      track.moveTo(address, this.#attempt);
-      track.forgive();
-      to.enter(track);
+  /** What of a Track somebody else has now goes to his lane. */
+  #move(from: Lane, track: Track): void {
+    for (const [address, ranges] of this.clerk.divide(track.ranges)) {
+      const to = this.#lanes.get(address);
+      if (to === undefined || to === from) continue;
+      const part = from.cut(track, ranges);
+      from.leave(part);
+      part.moveTo(address, this.#attempt);
+      part.forgive();
+      to.enter(part);
     }
   }
 
@@ -385,9 +386,15 @@ export class Router {
     const pauses = this.#peer(attempt.address).inFlight > 0;
     const { kind, number, address, seq } = attempt;
     const asked = { kind, number, latest: this.#attempt, address, seq };
-    for (const lane of this.#lanes.values()) {
+    let keys = keysIn(answered.ranges);
+    // Nearly always all of it still belongs to who was asked.
+    for (const lane of new Set([this.#lanes.get(address), ...this.#lanes.values()])) {
+      if (lane === undefined || keys === 0) continue;
       const tracks = lane.within(answered.ranges);
-      for (const track of tracks) this.#settling.settle(nowMs, { lane, track, asked, answered, pauses });
+      for (const track of tracks) {
+        keys -= keysIn(track.ranges);
+        this.#settling.settle(nowMs, { lane, track, asked, answered, pauses });
+      }
       if (tracks.length > 0) lane.merge();
     }
   }

@@ -23,6 +23,13 @@ export function width({ low, high }: KeyRange): number {
   return high - low;
 }
 
+/** How many keys disjoint ranges hold. */
+export function keysIn(ranges: readonly KeyRange[]): number {
+  let keys = 0;
+  for (const { low, high } of ranges) keys += high - low;
+  return keys;
+}
+
 /** What two ranges share; undefined: nothing. */
 export function overlap(a: KeyRange, b: KeyRange): KeyRange | undefined {
   const low = Math.max(a.low, b.low);
