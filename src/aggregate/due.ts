@@ -3,6 +3,7 @@
 //
 //   held by a router:  oldestMs < end, or statedMs < end + grace; not when it said oldest = none, nor `hold` after its last word
 //   never longer than  max(end + grace, take-over) + hold
+import { LEDGER_CLOSED } from "../kernel/layout.js";
 import type { Part } from "./part.js";
 import type { Rule } from "./rule.js";
 
@@ -33,4 +34,12 @@ export function dueEnd(nowMs: number, { intervalMs, graceMs }: Rule, { oldestMs,
   const due = aligned(nowMs - graceMs);
   const free = aligned(Math.min(oldestMs, statedMs - graceMs));
   return free >= due ? due : Math.max(free, aligned(patienceMs - graceMs));
+}
+
+/** Whether by the clock alone some Window end has come that is not closed yet. */
+export function isDue(nowMs: number, { ledgers }: Pick<Part, "ledgers">): boolean {
+  return ledgers.some(({ at, compiled }) => {
+    const { intervalMs, graceMs } = compiled.rule;
+    return Math.floor((nowMs - graceMs) / intervalMs) * intervalMs > f64.load(at + LEDGER_CLOSED);
+  });
 }

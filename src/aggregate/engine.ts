@@ -10,6 +10,7 @@ import {
   INPUT_BYTES,
   INPUT_SLACK,
   LEDGER_CLOSED,
+  LEDGER_GROUP_COUNT,
   ROOT_ARRIVAL,
   ROOT_EPOCH,
   ROOT_FUTURE,
@@ -42,11 +43,11 @@ import { Admission, type NameLosses } from "./admission.js";
 import { applyBatch, type BatchAnswer, type BatchSaid } from "./batch.js";
 import { type CompiledRule, compileRule } from "./compile.js";
 import { dropDigests } from "./digests.js";
-import { backlogOf, dueEnd } from "./due.js";
+import { backlogOf, dueEnd, isDue } from "./due.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
-import { applyPoint, clearTheWay, type Intake, isTooLong, TOO_LONG } from "./lines.js";
+import { applyPoint, clearTheWay, type Intake, isTooLong, placeOf, TOO_LONG } from "./lines.js";
 import type { Output } from "./output.js";
 import type { Ledger, Part } from "./part.js";
 import { openParts, type Parts } from "./parts.js";
@@ -62,6 +63,8 @@ export const ENGINE_BYTES_MAX = PAGE_BYTES * PAGE_COUNT;
 const SWEEP_MS = 60_000;
 const HOLD_MS = 60_000;
 const FORGET_MS = 3_600_000;
+/** Groups and rows that one tick closes, give or take the last Window of one Ledger: about 10 ms. */
+const CLOSED_MAX = 20_000;
 /** A Key unused for this many sweeps goes. */
 const KEY_IDLE_SWEEPS = 60;
 
@@ -131,6 +134,7 @@ export class Engine {
   #sweptMs: number;
   /** ROOT_EPOCH of the last KEY_IDLE_SWEEPS sweeps. */
   readonly #sweepEpochs: number[] = [];
+  #busy = false;
   /** Whether it is known since when series memory is complete. */
   #complete: boolean;
   #linesInvalid: Record<string, number> = {};
@@ -219,6 +223,11 @@ export class Engine {
       losses: this.#losses,
       linesInvalid: { ...this.#linesInvalid },
     };
+  }
+
+  /** Whether the last tick left something to do, Windows that are due or the sweep: tick again, after whatever else waits. */
+  get busy(): boolean {
+    return this.#busy;
   }
 
   /** Bytes of a line that has not ended yet; a copy. */
@@ -354,14 +363,17 @@ export class Engine {
   }
 
   #tick(nowMs: number, actions: EngineAction[]): void {
+    let room = CLOSED_MAX;
     for (const part of this.parts.list) {
-      if (part.mode !== "serving" || !isDue(nowMs, part)) continue;
+      if (room <= 0 || part.mode !== "serving" || !isDue(nowMs, part)) continue;
       const closed: EngineAction[] = [];
-      this.#closeDue(nowMs, part, closed);
+      room = this.#closeDue(nowMs, part, { room, actions: closed });
       for (const action of closed) actions.push(ofPart(part, action));
     }
+    this.#busy = room <= 0;
     for (const message of this.admission.refusals.take(nowMs)) actions.push({ kind: "warning", about: "refused", message });
     for (const message of this.#silence.take(nowMs, f64.load(this.root + ROOT_RECEIVED))) actions.push({ kind: "warning", about: "silent", message });
+    if (this.#busy) return;
     const due = nowMs - this.#sweptMs >= SWEEP_MS;
     if (due) {
       this.parts.forgetSilent(nowMs - (this.#options.forgetMs ?? FORGET_MS));
@@ -381,19 +393,23 @@ export class Engine {
     return this.#sweepEpochs.length > KEY_IDLE_SWEEPS ? (this.#sweepEpochs.shift() ?? 0) : 0;
   }
 
-  #closeDue(nowMs: number, part: Part, actions: EngineAction[]): void {
+  /** Closes Windows that are due, whole ones, while there is room. Returns what is left of it. */
+  #closeDue(nowMs: number, part: Part, { room, actions }: { readonly room: number; readonly actions: EngineAction[] }): number {
     const backlog = backlogOf(part, nowMs, this.#holdMs);
+    let left = room;
     for (const ledger of part.ledgers) {
       const { intervalMs } = ledger.compiled.rule;
       const due = dueEnd(nowMs, ledger.compiled.rule, backlog);
       if (f64.load(ledger.at + LEDGER_CLOSED) >= due) continue;
       for (;;) {
+        if (left <= 0) return left;
         const window = nextWindow(ledger);
         if (window + intervalMs > due) break;
-        this.#close(ledger, window, window + intervalMs, actions);
+        left -= this.#close(ledger, window, window + intervalMs, actions);
       }
       f64.store(ledger.at + LEDGER_CLOSED, due);
     }
+    return left;
   }
 
   #finish(nowMs: number, actions: EngineAction[]): void {
@@ -429,12 +445,14 @@ export class Engine {
     }
   }
 
-  #close(ledger: Ledger, windowMs: number, stampMs: number, actions: EngineAction[]): void {
+  /** Returns the Groups it went through and the rows it made. */
+  #close(ledger: Ledger, windowMs: number, stampMs: number, actions: EngineAction[]): number {
     const labels = (names: number): RowLabels => this.#rowLabels(ledger.compiled, names);
     const writers = { writer: this.#writer, stale: this.#stale, zero: this.#zero };
     const blocks = closeWindow({ root: this.root, ledger, ...writers, labels, windowMs, stampMs, startMs: this.#options.startMs });
     ledger.windowsFlushed++;
     for (const block of blocks) actions.push({ kind: "rows", block });
+    return blocks.reduce((sum, { rowCount }) => sum + rowCount, i32.load(ledger.at + LEDGER_GROUP_COUNT));
   }
 
   #rowLabels(compiled: CompiledRule, names: number): RowLabels {
@@ -466,28 +484,8 @@ function openRules(root: number, options: EngineOptions): CompiledRule[] {
   return options.rules.map((rule, i) => compileRule(root, rule, i, options.outputs));
 }
 
-/** Line and column (bytes, from 1) of an address within the line that starts at `from`, which is line number `line`. */
-function placeOf(from: number, address: number, line: number): { readonly line: number; readonly column: number } {
-  let number = line;
-  let start = from;
-  for (let q = from; q < address; q++) {
-    if (i32.load8_u(q) !== 10) continue;
-    number++;
-    start = q + 1;
-  }
-  return { line: number, column: address - start + 1 };
-}
-
 /** Says of rows whose they are. */
 function ofPart({ low, high }: Part, action: EngineAction): EngineAction {
   if (action.kind !== "rows" || (low === WHOLE.low && high === WHOLE.high)) return action;
   return { kind: "rows", block: { ...action.block, range: { low, high } } };
-}
-
-/** Whether by the clock alone some Window end has come that is not closed yet. */
-function isDue(nowMs: number, part: Part): boolean {
-  return part.ledgers.some(({ at, compiled }) => {
-    const { intervalMs, graceMs } = compiled.rule;
-    return Math.floor((nowMs - graceMs) / intervalMs) * intervalMs > f64.load(at + LEDGER_CLOSED);
-  });
 }

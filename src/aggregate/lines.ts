@@ -84,6 +84,18 @@ export function isTooLong(from: number, next: number): boolean {
   return end - from > LINE_BYTES_MAX;
 }
 
+/** Line and column (bytes, from 1) of an address within the line that starts at `from`, which is line number `line`. */
+export function placeOf(from: number, address: number, line: number): { readonly line: number; readonly column: number } {
+  let number = line;
+  let start = from;
+  for (let q = from; q < address; q++) {
+    if (i32.load8_u(q) !== 10) continue;
+    number++;
+    start = q + 1;
+  }
+  return { line: number, column: address - start + 1 };
+}
+
 /** Applies one point, admitting what is new. Returns its Key, 0 when there was no memory for it. */
 export function applyPoint({ root, admission, parts, add, passed }: Intake, point: Point): number {
   const time = point.time === undefined ? f64.load(root + ROOT_ARRIVAL) : millisecondsOf(point.time);

@@ -72,6 +72,8 @@ export class Aggregator implements InputTarget {
   #ready: Health = { ok: false, reason: "starting" };
   #loss: { readonly atMs: number; readonly reason: string } | undefined;
   #ticking: NodeJS.Timeout | undefined;
+  /** The tick that goes on with what the last one left. */
+  #next: NodeJS.Immediate | undefined;
   #stopping: Promise<Stopped> | undefined;
   #ended: (() => void) | undefined;
   /** Resolves at the end of the input. */
@@ -101,7 +103,7 @@ export class Aggregator implements InputTarget {
     }
     this.#ready = { ok: true };
     this.#ticking = setInterval(() => {
-      this.#step({ kind: "tick" });
+      this.#tick();
     }, TICK_MS);
     return restored;
   }
@@ -191,8 +193,10 @@ export class Aggregator implements InputTarget {
     const { sinks, checkpoint, log, clock } = this.#options;
     const engine = this.#engine;
     clearInterval(this.#ticking);
+    clearImmediate(this.#next);
     this.#ready = { ok: false, reason: "stopping" };
-    this.#step({ kind: "tick" });
+    let going = true;
+    while (going) going = this.#step({ kind: "tick" }) && engine.busy;
     const before = partialWindows(engine);
     const stampMs = clock.now();
     if (checkpoint === undefined) this.#step({ kind: "finish" });
@@ -222,18 +226,31 @@ export class Aggregator implements InputTarget {
     return { rowsUnsent, kept: true };
   }
 
-  #step(event: EngineEvent): void {
+  /** Much to do is done in pieces, between which standard input and requests have their turn. */
+  #tick(): void {
+    this.#step({ kind: "tick" });
+    if (this.#next !== undefined || !this.#engine.busy) return;
+    this.#next = setImmediate(() => {
+      this.#next = undefined;
+      this.#tick();
+    });
+  }
+
+  /** False when an invariant broke. */
+  #step(event: EngineEvent): boolean {
     try {
       for (const action of this.#engine.step(this.#options.clock.now(), event)) this.#carryOut(action);
-      if (event.kind !== "tick") return;
+      if (event.kind !== "tick") return true;
       const step = this.#options.clock.step();
       if (step !== undefined)
         this.#options.log.warn(
           `the wall clock stepped by ${String(Math.round(step))} ms; windows keep following the clock of the start of this process`,
         );
+      return true;
     } catch (error) {
       // A broken invariant in a machine: restart and handoff are tested paths, a wrong number is not.
       this.#options.onBroken(error);
+      return false;
     }
   }
 

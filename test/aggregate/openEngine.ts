@@ -40,9 +40,12 @@ export function rowTexts(actions: readonly EngineAction[]): string[] {
   return texts.sort();
 }
 
-/** One tick and its rows. */
+/** Ticks until nothing is left to do, and their rows. */
 export function tick(engine: Engine, nowMs: number): string[] {
-  return rowTexts(engine.step(nowMs, { kind: "tick" }));
+  const actions: EngineAction[] = [];
+  do actions.push(...engine.step(nowMs, { kind: "tick" }));
+  while (engine.busy);
+  return rowTexts(actions);
 }
 
 export function finish(engine: Engine, nowMs: number): string[] {

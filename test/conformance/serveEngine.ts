@@ -35,8 +35,10 @@ export async function serveRows(rulesYaml: string, steps: readonly ServeStep[]):
   try {
     for (const step of steps) {
       if (step.kind === "lines") take(engine.feed(step.nowMs, Buffer.from(step.text)));
-      else if (step.kind === "tick") take(engine.step(step.nowMs, { kind: "tick" }));
-      else {
+      else if (step.kind === "tick") {
+        do take(engine.step(step.nowMs, { kind: "tick" }));
+        while (engine.busy);
+      } else {
         const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 });
         engine.dispose();
         engine = open(step.nowMs);
