@@ -143,8 +143,10 @@ export class Assigner {
   handle(nowMs: number, event: AssignerEvent): AssignerAction[] {
     const actions: AssignerAction[] = [];
     this.#note(nowMs, event, actions);
-    if (this.#members.refresh(nowMs)) this.#urgent = true;
-    this.#act(nowMs, actions);
+    const changed = event.kind === "report" ? this.#members.refreshOne(nowMs, event.report.id) : this.#members.refresh(nowMs);
+    if (changed) this.#urgent = true;
+    // A heartbeat without news is the common case, and there are thousands a second.
+    if (this.#urgent || event.kind !== "report") this.#act(nowMs, actions);
     return actions;
   }
 
@@ -230,6 +232,7 @@ export class Assigner {
   #follow(nowMs: number, assignment: Assignment): void {
     this.#current = assignment;
     this.#members.seed(nowMs, assignment.resources);
+    this.#members.refresh(nowMs);
     // Whose state was held when we came is not known: as long as for one that said it stays.
     this.#book.follow(nowMs, assignment, (owner) => (owner === null ? this.#limits.stayMs : holdMs(this.#members.get(owner), this.#limits)));
   }
@@ -237,7 +240,8 @@ export class Assigner {
   // ---- acting --------------------------------------------------------------------------------------------------------------
 
   #act(nowMs: number, actions: AssignerAction[]): void {
-    if (this.#inFlight !== undefined || nowMs < this.#retryMs || this.#isBlind(nowMs)) return;
+    const gapMs = this.#limits.urgentMs + (this.#current?.slices.length ?? 0) / 100;
+    if (this.#inFlight !== undefined || nowMs < this.#retryMs || nowMs - this.#issuedMs < gapMs || this.#isBlind(nowMs)) return;
     const own = this.#current?.generation ?? NO_GENERATION;
     const caught = this.#seen.compare(nowMs, own, { members: this.#members.all(), leaseMs: this.#limits.leaseMs });
     if (caught.state === "wait") return this.#reread(nowMs, actions);
@@ -252,8 +256,7 @@ export class Assigner {
       this.#urgent = true;
     }
     const roundDue = nowMs - this.#roundMs >= this.#limits.roundMs;
-    const gapMs = this.#limits.urgentMs + (this.#current?.slices.length ?? 0) / 100;
-    if ((!this.#urgent && !roundDue && nowMs < this.#dueMs) || nowMs - this.#issuedMs < gapMs) return;
+    if (!this.#urgent && !roundDue && nowMs < this.#dueMs) return;
     this.#urgent = false;
     if (roundDue) this.#roundMs = nowMs;
     this.#plan(nowMs, roundDue, actions);

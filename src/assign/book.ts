@@ -26,7 +26,8 @@ export interface Note {
 interface Entry extends KeyRange {
   readonly owner: string | null;
   readonly move: Generation | null;
-  note: Note;
+  /** Changed in place: thousands of Slices are reported every second. */
+  readonly note: { -readonly [key in keyof Note]: Note[key] };
   /** Before this the prediction counts. */
   warmMs: number;
   /** Of the last report taken in; NaN: none. */
@@ -35,7 +36,7 @@ interface Entry extends KeyRange {
 
 /** The Slicelet's own meter needs as long to be right. */
 const WARM_MS = 20_000;
-const SMOOTH_MS = 10_000;
+const SMOOTH_MS = 20_000;
 
 export class SliceBook {
   /** Invariant: sorted by low; the Slices of the Assignment followed last. */
@@ -109,13 +110,15 @@ function entryOf(nowMs: number, slice: Slice, parts: readonly Entry[], holdMs: (
 }
 
 function take(nowMs: number, entry: Entry, seen: Weight): void {
-  const { weight } = entry.note;
+  const { note } = entry;
+  const { weight } = note;
   // State is what it is; only rates need time.
   if (nowMs < entry.warmMs) {
-    entry.note = { ...entry.note, weight: { ...weight, bytes: seen.bytes } };
+    note.weight = { ...weight, bytes: seen.bytes };
     return;
   }
   const share = Number.isNaN(entry.atMs) ? 1 : 1 - Math.exp(-(nowMs - entry.atMs) / SMOOTH_MS);
-  entry.note = { ...entry.note, isKnown: true, weight: withRate(seen, weight.rate + (seen.rate - weight.rate) * share) };
+  note.weight = withRate(seen, weight.rate + (seen.rate - weight.rate) * share);
+  note.isKnown = true;
   entry.atMs = nowMs;
 }

@@ -79,16 +79,21 @@ export class Members {
     const known = this.#members.get(report.id);
     if (known === undefined && this.#members.size >= this.#limits.resourcesMax) return false;
     const member = known ?? this.#add(nowMs, report, report.state);
+    if (member.report === undefined) this.#replace(member);
     if (member.replaced) return true;
     member.heardMs = nowMs;
     member.report = report;
     member.highest = report.generation;
     for (const { term } of report.serves) if (isNewer(term, member.highest)) member.highest = term;
     if (member.said === "running") member.said = report.state;
+    return true;
+  }
+
+  /** Whoever else had its address is gone. */
+  #replace(member: Member): void {
     for (const other of this.#members.values()) {
       if (other !== member && other.address === member.address) other.replaced = true;
     }
-    return true;
   }
 
   /** An operator's word. False: unknown. */
@@ -103,18 +108,26 @@ export class Members {
   refresh(nowMs: number): boolean {
     let changed = false;
     for (const member of this.#members.values()) {
-      const state = this.#stateAt(nowMs, member);
-      if (state === member.state) {
-        if (state === "gone" && nowMs - member.sinceMs > FORGET_MS) this.#members.delete(member.id);
-        continue;
-      }
-      if (member.state === "gone") member.joinedMs = nowMs;
-      member.state = state;
-      member.sinceMs = nowMs;
-      this.changedMs = nowMs;
-      changed = true;
+      if (this.#refresh(nowMs, member)) changed = true;
+      else if (member.state === "gone" && nowMs - member.sinceMs > FORGET_MS) this.#members.delete(member.id);
     }
     return changed;
+  }
+
+  /** The same for one: a heartbeat must not cost a look at everybody. */
+  refreshOne(nowMs: number, id: string): boolean {
+    const member = this.#members.get(id);
+    return member !== undefined && this.#refresh(nowMs, member);
+  }
+
+  #refresh(nowMs: number, member: Member): boolean {
+    const state = this.#stateAt(nowMs, member);
+    if (state === member.state) return false;
+    if (member.state === "gone") member.joinedMs = nowMs;
+    member.state = state;
+    member.sinceMs = nowMs;
+    this.changedMs = nowMs;
+    return true;
   }
 
   #stateAt(nowMs: number, { said, heardMs, replaced }: Member): ResourceState {

@@ -16,6 +16,7 @@ export const NO_WEIGHT: Weight = { rate: 0, bytes: 0, hot: [] };
 
 /** As its owner reports it. */
 export function weightOf({ rate, bytes, top }: ServedSlice): Weight {
+  if (top.length === 0) return { rate, bytes, hot: NO_WEIGHT.hot };
   const total = top.reduce((sum, [, share]) => sum + share, 0);
   const scale = total > 1 ? 1 / total : 1;
   const hot = top.map(([key, share]) => [key, share * scale * rate] as const).toSorted(([a], [b]) => a - b);
@@ -38,6 +39,7 @@ export function addWeights(a: Weight, b: Weight): Weight {
 
 /** The same state with another rate. */
 export function withRate(weight: Weight, rate: number): Weight {
+  if (weight.hot.length === 0) return { rate, bytes: weight.bytes, hot: weight.hot };
   const scale = weight.rate > 0 ? rate / weight.rate : 0;
   return { rate, bytes: weight.bytes, hot: weight.hot.map(([key, hot]) => [key, hot * scale] as const) };
 }

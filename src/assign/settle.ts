@@ -19,7 +19,7 @@
 import { type Assignment, sliceIndexOf } from "../slice/assignment.js";
 import { compareGenerations, type Generation, isNewer } from "../slice/generation.js";
 import { type KeyRange, overlap, without } from "../slice/keyRange.js";
-import type { NumberedRange, Report } from "../slice/report.js";
+import type { NumberedRange, Report, ServedSlice } from "../slice/report.js";
 import type { Piece, Plan } from "./algorithm/plan.js";
 import type { Member, Members } from "./health.js";
 import type { AssignerLimits } from "./limits.js";
@@ -81,7 +81,7 @@ export function isNews({ slices }: Assignment, report: Report, members: Members)
 
 function hear(plan: Plan, { id, serves, moved, aborted }: Report): void {
   for (const served of serves) {
-    if (!overlapping(plan, served).some(({ term }) => isNewer(served.term, term))) continue;
+    if (!isAhead(plan, served)) continue;
     plan.cut(served.low);
     plan.cut(served.high);
     for (const piece of plan.within(served)) {
@@ -96,6 +96,16 @@ function hear(plan: Plan, { id, serves, moved, aborted }: Report): void {
   for (const { number, ...range } of aborted) {
     for (const piece of plan.within(range)) if (piece.owner === id && isEqual(piece.move, number)) plan.abort(piece, reasonOf(plan, piece));
   }
+}
+
+/** Whether it is served in a newer term than the plan says, anywhere. Asked for every Slice there is: it allocates nothing. */
+function isAhead(plan: Plan, { low, high, term }: ServedSlice): boolean {
+  for (let i = plan.indexOf(low); i < plan.pieces.length; i++) {
+    const piece = plan.pieces[i];
+    if (piece === undefined || piece.low >= high) return false;
+    if (isNewer(term, piece.term)) return true;
+  }
+  return false;
 }
 
 function overlapping(plan: Plan, range: KeyRange): Piece[] {

@@ -93,10 +93,10 @@ export interface ClusterOptions {
   readonly moveMs?: number;
   /** Multiplies the rate of a range at each report. */
   readonly noise?: () => number;
+  /** Coarser for long runs. */
+  readonly tickMs?: number;
+  readonly heartbeatMs?: number;
 }
-
-const TICK_MS = 100;
-const HEARTBEAT_MS = 500;
 
 export class Cluster {
   nowMs = 0;
@@ -113,9 +113,13 @@ export class Cluster {
   writable = true;
   readonly #muted = new Set<FakeSlicelet>();
   readonly #options: ClusterOptions;
+  readonly #tickMs: number;
+  readonly #heartbeatMs: number;
 
   constructor(options: ClusterOptions = {}) {
     this.#options = options;
+    this.#tickMs = options.tickMs ?? 100;
+    this.#heartbeatMs = options.heartbeatMs ?? 500;
     this.load = options.load;
     this.assigner = new Assigner({ nowMs: 0, stored: undefined, rules: this.rules, limits: options.limits ?? {} });
   }
@@ -158,7 +162,7 @@ export class Cluster {
   run(ms: number): void {
     const until = this.nowMs + ms;
     while (this.nowMs < until) {
-      this.nowMs += TICK_MS;
+      this.nowMs += this.#tickMs;
       for (const slicelet of this.slicelets) this.#live(slicelet);
       this.#do(this.assigner.handle(this.nowMs, { kind: "tick" }));
     }
@@ -169,7 +173,7 @@ export class Cluster {
     const until = this.nowMs + limitMs;
     while (!holds()) {
       if (this.nowMs >= until) throw new Error(`it never held:\n${this.table()}`);
-      this.run(TICK_MS);
+      this.run(this.#tickMs);
     }
   }
 
@@ -216,7 +220,7 @@ export class Cluster {
   #live(slicelet: FakeSlicelet): void {
     if (!slicelet.alive) return;
     for (const handing of [...slicelet.handing]) if (this.nowMs >= handing.doneMs) this.#handOver(slicelet, handing);
-    if (this.nowMs - slicelet.heardMs < HEARTBEAT_MS) return;
+    if (this.nowMs - slicelet.heardMs < this.#heartbeatMs) return;
     slicelet.heardMs = this.nowMs;
     this.report(slicelet);
   }
@@ -293,9 +297,16 @@ export class Cluster {
       slices.some(({ move, ...slice }) => overlap(range, slice) !== undefined && move !== null && compareGenerations(move, number) === 0),
     );
     const served: Served[] = [];
+    const before = slicelet.serves.toSorted((a, b) => a.low - b.low);
+    let from = 0;
     for (const slice of slices) {
       const { low, high, owner, term, movingTo, move } = slice;
-      const mine = slicelet.serves.filter((range) => overlap(range, slice) !== undefined && !isNewer(term, range.term));
+      while ((before[from]?.high ?? KEY_END) <= low) from++;
+      const mine: Served[] = [];
+      for (let i = from; (before[i]?.low ?? KEY_END) < high; i++) {
+        const range = before[i];
+        if (range !== undefined && !isNewer(term, range.term)) mine.push(range);
+      }
       for (const range of mine) served.push({ ...(overlap(range, slice) ?? slice), term: range.term });
       if (owner !== slicelet.id) continue;
       for (const hole of without([slice], mine)) {

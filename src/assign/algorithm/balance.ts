@@ -8,14 +8,15 @@ import { KEY_END, width } from "../../slice/keyRange.js";
 import type { Piece, Plan, Seat } from "./plan.js";
 
 /** Of the level. */
-const HIGH = 0.15;
+const HIGH = 0.16;
 const LOW = 0.35;
-const CALM = 0.05;
-const FILLED = 0.1;
+const CALM = 0.1;
+const FILLED = 0.15;
 /** A move must bring both ends nearer to what they should carry by at least so much of the level together. */
 const GAIN_MIN = 0.01;
-/** Weighs keys against bytes of state in the price of a move; with no bytes known keys alone decide. */
+/** Shares of keys and of load against the share of bytes in the price of a move. Load counts, or a heavy piece that overshoots would seem cheap. */
 const KEYS_SHARE = 0.1;
+const LOAD_SHARE = 1;
 
 export interface BalanceLimits {
   readonly movesMax: number;
@@ -71,7 +72,9 @@ function moveWithin(plan: Plan, sides: readonly Side[], limits: BalanceLimits & 
   const total = sides.reduce((sum, { seat }) => sum + seat.load, 0);
   const bytes = plan.pieces.reduce((sum, piece) => sum + piece.weight.bytes, 0);
   const budget = { keys: churnMax * KEY_END, load: churnMax * total };
-  const price = (piece: Piece): number => (bytes > 0 ? piece.weight.bytes / bytes : 0) + (KEYS_SHARE * width(piece)) / KEY_END;
+  const price = (piece: Piece): number => {
+    return (bytes > 0 ? piece.weight.bytes / bytes : 0) + (KEYS_SHARE * width(piece)) / KEY_END + (LOAD_SHARE * piece.load) / total;
+  };
   const stuck = new Set<Side>();
   let moves = 0;
   for (;;) {

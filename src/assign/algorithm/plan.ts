@@ -81,10 +81,12 @@ export class Plan {
     const rate = density * KEY_END;
     this.#floor = (rate > 0 ? rate * FLOOR_SHARE : 1) / KEY_END;
     this.pieces = slices.map((slice, i) => {
-      const { isKnown, ...note } = notes[i] ?? NO_NOTE;
+      const note = notes[i] ?? NO_NOTE;
+      const { low, high, owner, standby, movingTo, move, term } = slice;
+      const { movedMs, abortedMs, heldUntilMs } = note;
       // What was never measured is taken as the average.
-      const weight = isKnown ? note.weight : { ...note.weight, rate: density * width(slice), hot: [] };
-      return { ...slice, ...note, weight, load: this.#loadOf(slice, weight) };
+      const weight = note.isKnown ? note.weight : { rate: density * width(slice), bytes: note.weight.bytes, hot: [] };
+      return { low, high, owner, standby, movingTo, move, term, movedMs, abortedMs, heldUntilMs, weight, load: this.#loadOf(slice, weight) };
     });
     for (const piece of this.pieces) this.#count(piece, 1);
   }

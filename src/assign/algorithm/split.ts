@@ -42,7 +42,7 @@ function cutsOf(piece: Piece, heavy: number): number[] {
   let sum = 0;
   const walkTo = (key: number): void => {
     while (even > 0 && sum + (key - at) * even >= step) {
-      const next = Math.round(at + (step - sum) / even);
+      const next = Math.max(at + 1, Math.round(at + (step - sum) / even));
       if (next >= key) break;
       at = next;
       sum = 0;
