@@ -1,8 +1,9 @@
-// Snappy block format (not framed), as remote write wants it. The work is snappyjs'; this file makes it safe on bytes from
+// Snappy block format (not framed), as remote write wants it. Unpacking is snappyjs' work; this file makes it safe on bytes from
 // the network: snappyjs 0.7.0 reads a literal length of 2^31 and more as negative and then never ends, runs past the end of a
 // short copy, and does not notice that the stream holds less, or more, than it announces.
 // Format: https://github.com/google/snappy/blob/main/format_description.txt
-import { compress as compressBlock, uncompress as uncompressBlock } from "snappyjs";
+import { uncompress as uncompressBlock } from "snappyjs";
+import { SnappyCompressor } from "./snappyCompress.js";
 
 /** Input that is no Snappy block, or announces more than the caller accepts. */
 export class SnappyError extends Error {
@@ -16,9 +17,11 @@ export class SnappyError extends Error {
   }
 }
 
+const compressor = new SnappyCompressor();
+
 /** A new buffer; `bytes` is only read. */
 export function compressSnappy(bytes: Uint8Array): Uint8Array {
-  return compressBlock(bytes);
+  return compressor.compress(bytes);
 }
 
 /** A new buffer of at most `bytesMax` bytes. Throws SnappyError before anything of that size is allocated. */

@@ -79,8 +79,22 @@ function prefixOf(text: string): string {
   return literal;
 }
 
-/** Compiles `text`. `error` is RE2's own description of what is wrong, e.g. "missing closing ): `a(`". */
+/** By its text: a thousand rules have few expressions. Bounded; past it everything is compiled anew. */
+const compiledBefore = new Map<string, LabelRegexResult>();
+const COMPILED_MAX = 1000;
+
+/** As compile(), remembering what it made. */
 export function compileLabelRegex(text: string): LabelRegexResult {
+  const known = compiledBefore.get(text);
+  if (known !== undefined) return known;
+  if (compiledBefore.size >= COMPILED_MAX) compiledBefore.clear();
+  const result = compile(text);
+  compiledBefore.set(text, result);
+  return result;
+}
+
+/** Compiles `text`. `error` is RE2's own description of what is wrong, e.g. "missing closing ): `a(`". */
+function compile(text: string): LabelRegexResult {
   try {
     const compiled = RE2JS.compile(text, RE2JS.DOTALL);
     const literals = literalsOf(text);
