@@ -11,6 +11,7 @@ import { nearest } from "../base/nearest.js";
 import { systemErrorCode } from "../base/systemError.js";
 import { COMMAND_NAMES } from "./commandNames.js";
 import { collect, UsageError } from "./options.js";
+import { readSinkList } from "./sinkList.js";
 
 /** Sections that are no command's. */
 const shared = ["sinks"] as const;
@@ -28,7 +29,11 @@ export function applyConfig(command: Command): void {
   if (typeof path !== "string") return;
   const report = { file: sourceFile(path, textOf(path)), problems: new ProblemList() };
   const root = readYaml(report.file, process.env, report.problems);
-  for (const section of sectionsOf(root, report)) if (section.key === command.name()) applySection(command, section, report);
+  for (const section of sectionsOf(root, report)) {
+    if (section.key === command.name()) applySection(command, section, report);
+    // They stand beside those of --sink.
+    if (section.key === "sinks" && command.name() === "aggregate") command.setOptionValue("sinks", readSinkList(section.value, report));
+  }
   const errors = report.problems.problems.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new UsageError(errors.map(formatProblem).join("\n"));
 }

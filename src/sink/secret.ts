@@ -2,6 +2,7 @@
 // refuses it, and the request goes once more when it has changed.
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { systemErrorCode } from "../base/systemError.js";
 import { SinkUrlError } from "./sink.js";
 
 export interface Secret {
@@ -26,7 +27,7 @@ export function fileSecret(path: string): Secret {
   try {
     text = readFileSync(path, "utf8").trim();
   } catch (cause) {
-    throw new SinkUrlError(`${path} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`);
+    throw new SinkUrlError(`${path} cannot be read (${systemErrorCode(cause) ?? "unknown error"})`);
   }
   if (text === "") throw new SinkUrlError(`${path} is empty`);
   return {

@@ -39,7 +39,7 @@ describe("limpet.yaml", () => {
   test.each<[string, string, readonly string[], unknown]>([
     ["nothing", "# nothing\n", [], { memoryMax: 5 }],
     ["an empty section", "aggregate:\n", [], { memoryMax: 5 }],
-    ["other sections", "replay: {format: prom}\nsinks: {a: {b: 1}}\n", [], { memoryMax: 5 }],
+    ["other sections", "replay: {format: prom}\nsinks: []\n", [], { memoryMax: 5, sinks: [] }],
     [
       "texts, lists, sizes",
       "aggregate: {sink: [a, b], memory_max: 1KiB, mode: serve, stay: true}",
@@ -88,6 +88,9 @@ describe("limpet.yaml", () => {
       tlsKey: "/etc/limpet/key.pem",
       memoryMax: 2 ** 30,
     });
+    expect(aggregate?.opts()["sinks"]).toMatchObject([
+      { url: "https://mimir.example/api/v1/push", options: { name: "mimir", queueBytesMax: 2 ** 29, headers: { "x-scope-orgid": "team-a" } } },
+    ]);
     expect(replay?.opts()).toMatchObject({ format: "prom" });
     const missing = (aggregate?.options ?? [])
       .map((known) => known.name().replaceAll("-", "_"))

@@ -21,22 +21,25 @@ import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
 import { type RunningServer, startServer } from "../../http/server.js";
 import { createMetricsPage } from "../../selfstat/metrics.js";
-import { openSink } from "../../sink/openSink.js";
-import { type Sink, SinkUrlError } from "../../sink/sink.js";
+import type { Sink } from "../../sink/sink.js";
 import { checkpointFile } from "../../store/checkpointFile.js";
 import { type Mode, type ModeName, modeNames, modeOf } from "../aggregateMode.js";
 import { openData } from "../dataFolder.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { type LoadedRules, loadRules } from "../loadRules.js";
+import { openSinks, sinkEntries, writesStdout } from "../openSinks.js";
 import { byteSize, collect, duration, option, UsageError } from "../options.js";
 import { createReloader } from "../reloader.js";
+import type { SinkEntry } from "../sinkList.js";
 import { version } from "../version.js";
 
 interface AggregateOptions extends ListenOptions {
   readonly rules?: readonly string[];
   readonly mode?: ModeName;
   readonly sink?: readonly string[];
+  /** From limpet.yaml. */
+  readonly sinks?: readonly SinkEntry[];
   readonly listen?: string;
   readonly dbLabel?: string;
   readonly data?: string;
@@ -98,41 +101,9 @@ export function registerAggregate(program: Command): void {
 }
 
 /** Where rows go to stdout, nothing else does. */
-function openLog(mode: Mode, sinks: readonly string[]): Log {
+function openLog(mode: Mode, sinks: readonly SinkEntry[]): Log {
   const write = streamWriter({ stdout: process.stdout, stderr: process.stderr });
-  return createLog({ mode: sinks.some(isStdout) ? "serve" : mode.name, write, now: () => performance.now() });
-}
-
-function isStdout(url: string): boolean {
-  return url.toLowerCase().startsWith("stdout:");
-}
-
-async function openSinks(options: AggregateOptions, mode: Mode, log: Log): Promise<Sink[]> {
-  const given = options.sink ?? [];
-  if (given.length === 0 && !mode.writesMetrics)
-    throw new UsageError("--sink URL is missing; e.g. http://127.0.0.1:9090/api/v1/write, file:PATH or stdout:");
-  if (mode.writesMetrics && given.some(isStdout))
-    throw new UsageError(`--sink stdout: is what --mode ${mode.name} does by itself, as line protocol; leave it out`);
-  const sinks: Sink[] = [];
-  for (const url of mode.writesMetrics ? ["stdout:lp", ...given] : given) {
-    try {
-      sinks.push(
-        await openSink(url, {
-          queueBytesMax: options.sinkQueueMax,
-          log: (level, message) => {
-            log[level](message);
-          },
-        }),
-      );
-      const name = sinks.at(-1)?.name;
-      if (sinks.some((sink, i) => i < sinks.length - 1 && sink.name === name))
-        throw new UsageError(`--sink ${name ?? ""} is given twice (a query does not tell two sinks apart); leave one out`);
-    } catch (error) {
-      if (error instanceof SinkUrlError) throw new UsageError(error.message);
-      throw error;
-    }
-  }
-  return sinks;
+  return createLog({ mode: sinks.some(writesStdout) ? "serve" : mode.name, write, now: () => performance.now() });
 }
 
 /** The listener. With the default port a taken one is no failure: Telegraf may start us twice. */
@@ -230,7 +201,8 @@ async function aggregate(given: AggregateOptions): Promise<void> {
   const { rules: patterns, naming, unmatched } = options;
   if (patterns === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
   const listening = readListenOptions(options);
-  const log = openLog(mode, options.sink ?? []);
+  const entries = sinkEntries(options, mode);
+  const log = openLog(mode, entries);
   let hangUp = (): void => {
     log.info("SIGHUP while starting: the rules are being read anyway");
   };
@@ -244,7 +216,7 @@ async function aggregate(given: AggregateOptions): Promise<void> {
   const load = (): Promise<LoadedRules> => loadRules(patterns, { outputs, naming, unmatched });
   const loaded = await load();
   const rules = acceptedRules(loaded, log);
-  const sinks = await openSinks(options, mode, log);
+  const sinks = await openSinks(entries, log);
   const lines = mode.writesMetrics ? new StdoutLines(process.stdout) : undefined;
   const lock = options.data === undefined ? undefined : await openData(options.data, mode.name, log);
   const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
