@@ -31,15 +31,22 @@ function ruleLines({ rule, input, group, rows, sliceKey }: RuleExplanation, seri
   return [head, ...relabelled, `      group ${shownLabels(group)}, slice key ${String(sliceKey)}`, ...lines];
 }
 
+/** What becomes of the sample itself, where it is not simply gone. */
+function passing(rules: readonly RuleExplanation[]): string[] {
+  const taking = rules.filter(({ input, rule }) => input !== undefined && rule.state === "active");
+  if (taking.length === 0) return ["    the sample itself passes where unmatched is pass (modes processor and input)"];
+  return taking.some(({ rule }) => rule.matched === "keep") ? ["    the sample itself passes, too (matched: keep)"] : [];
+}
+
 function fieldLines(explained: FieldExplanation, naming: Naming): string[] {
   const { field, text, series, rules } = explained;
-  if (text) return [`  ${field}: text, ignored`];
+  if (text) return [`  ${field}: text, which no rule takes`, ...passing([])];
   const other: Naming = naming === "telegraf" ? "vmagent" : "telegraf";
   const own = series[naming];
   const lines = [`  ${field}: ${shown(own)}`];
   if (shown(series[other]) !== shown(own)) lines.push(`    (naming: ${other}: ${shown(series[other])})`);
-  if (rules.length === 0) return [...lines, "    no rule matches"];
-  return [...lines, ...rules.flatMap((rule) => ruleLines(rule, own))];
+  if (rules.length === 0) lines.push("    no rule matches");
+  return [...lines, ...rules.flatMap((rule) => ruleLines(rule, own)), ...passing(rules)];
 }
 
 /** Text of a line's explanation; `rules` as loaded. */

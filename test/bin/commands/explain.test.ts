@@ -10,6 +10,7 @@ const rulesText = `
   interval: 10s
   by: [dc]
   outputs: [min, max]
+  matched: keep
   input_relabel_configs: [{action: lowercase, source_labels: [dc], target_label: dc}]
   output_relabel_configs: [{action: drop, if: '{__name__=~".*_min"}'}]
 - name: hosts
@@ -42,19 +43,23 @@ test("explain: a line as telegraf --test prints it -> rules, groups, outputs, sl
     '      group {dc="eu"}, slice key N',
     "      -> (dropped by output relabelling)",
     '      -> cpu_usage:10s_by_dc_max{dc="eu"}',
-    "    rule hosts (rules.yaml:9:3), shadow: computed, not sent",
+    "    rule hosts (rules.yaml:10:3), shadow: computed, not sent",
     '      group {host="a"}, slice key N',
     '      -> cpu_usage:1m_without_dc_last{host="a"}',
+    "    the sample itself passes, too (matched: keep)",
     '  value: cpu{dc="EU",host="a"}',
     '    (naming: vmagent: cpu_value{dc="EU",host="a"})',
-    "    rule hosts (rules.yaml:9:3), shadow: computed, not sent",
+    "    rule hosts (rules.yaml:10:3), shadow: computed, not sent",
     '      group {host="a"}, slice key N',
     '      -> cpu:1m_without_dc_last{host="a"}',
-    "  os: text, ignored",
+    "    the sample itself passes where unmatched is pass (modes processor and input)",
+    "  os: text, which no rule takes",
+    "    the sample itself passes where unmatched is pass (modes processor and input)",
     "mem,dc=x,host=b",
     '  value: mem{dc="x",host="b"}',
     '    (naming: vmagent: mem_value{dc="x",host="b"})',
-    "    rule hosts (rules.yaml:9:3), shadow: computed, not sent: match takes it, a filter or input relabelling does not",
+    "    rule hosts (rules.yaml:10:3), shadow: computed, not sent: match takes it, a filter or input relabelling does not",
+    "    the sample itself passes where unmatched is pass (modes processor and input)",
     "line 4, column 9: expected tag",
   ]);
 });
