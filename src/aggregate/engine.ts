@@ -57,6 +57,7 @@ import { buildRuleIndex } from "./ruleIndex.js";
 import { readSeries, type SeriesDocument } from "./seriesDocument.js";
 import { Silence } from "./silence.js";
 import { sweep } from "./sweep.js";
+import { Unseen } from "./unseen.js";
 
 /** What all engines of a process can use. */
 export const ENGINE_BYTES_MAX = PAGE_BYTES * PAGE_COUNT;
@@ -135,6 +136,7 @@ export class Engine {
   /** ROOT_EPOCH of the last KEY_IDLE_SWEEPS sweeps. */
   readonly #sweepEpochs: number[] = [];
   #busy = false;
+  #unseen: Unseen;
   /** Whether it is known since when series memory is complete. */
   #complete: boolean;
   #linesInvalid: Record<string, number> = {};
@@ -161,6 +163,7 @@ export class Engine {
     this.#passed = new Passed(root);
     this.admission = new Admission(root, this.parts, buildRuleIndex(options.rules), options.naming);
     this.#intake = { root, admission: this.admission, parts: this.parts, add: addLine, passed: this.#passed };
+    this.#unseen = new Unseen(root, this.parts);
     this.#silence = new Silence(this.parts, options.startMs);
     this.#sweptMs = options.startMs;
     this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;
@@ -246,6 +249,7 @@ export class Engine {
    */
   succeed(previous: Engine): void {
     for (let at = ROOT_LINES; at <= ROOT_INEXACT; at += 8) f64.store(this.root + at, f64.load(previous.root + at));
+    this.#unseen = new Unseen(this.root, this.parts);
     f64.store(this.root + ROOT_PASSED, f64.load(previous.root + ROOT_PASSED));
     this.#passed.adopt(previous.#passed);
     this.#linesRead = previous.#linesRead;
@@ -363,6 +367,7 @@ export class Engine {
   }
 
   #tick(nowMs: number, actions: EngineAction[]): void {
+    this.#unseen.note(nowMs);
     let room = CLOSED_MAX;
     for (const part of this.parts.list) {
       if (room <= 0 || part.mode !== "serving" || !isDue(nowMs, part)) continue;

@@ -1,5 +1,6 @@
 // A decoded point on its way into the kernel: the slow twin of kernel/reader.ts, for new series and unusual spelling.
 import {
+  FIELD_TARGET_COUNT,
   IGNORED_MEMORY,
   LEDGER_COMPLETE,
   LINE_BYTES_MAX,
@@ -45,12 +46,13 @@ export function millisecondsOf(timeNs: bigint): number {
   return Number(timeNs < 0n && quotient * NS_PER_MS !== timeNs ? quotient - 1n : quotient);
 }
 
-function numberOf(root: number, value: FieldValue): number {
+/** `wanted`: some rule sums it, so that what gets lost counts. */
+function numberOf(root: number, value: FieldValue, wanted: boolean): number {
   if (value.kind === "float") return value.value;
   if (value.kind === "bool") return value.value ? 1 : 0;
   if (value.kind === "string") return 0;
   const number = Number(value.value);
-  if (BigInt(number) !== value.value) f64.store(root + ROOT_INEXACT, f64.load(root + ROOT_INEXACT) + 1);
+  if (wanted && BigInt(number) !== value.value) f64.store(root + ROOT_INEXACT, f64.load(root + ROOT_INEXACT) + 1);
   return number;
 }
 
@@ -121,7 +123,7 @@ export function applyPoint({ root, admission, parts, add, passed }: Intake, poin
     const entry = root + SCRATCH_AT + count * SCRATCH_BYTES;
     i32.store(entry, field);
     i32.store(entry + 4, value.kind === "string" ? SCRATCH_STRING : SCRATCH_NUMBER);
-    f64.store(entry + 8, numberOf(root, value));
+    f64.store(entry + 8, numberOf(root, value, i32.load(field + FIELD_TARGET_COUNT) > 0));
     count++;
   }
   add(root, count, time);

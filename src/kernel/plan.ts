@@ -16,6 +16,7 @@ import {
   DROPPED_FUTURE,
   DROPPED_LATE,
   DROPPED_MEMORY,
+  DROPPED_SERIES_CAP,
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
   FLAG_ARRIVAL,
@@ -48,6 +49,7 @@ import {
   LEDGER_ACCEPTS,
   LEDGER_APPLIED,
   LEDGER_CARRIED,
+  LEDGER_COMPLETE,
   LEDGER_DROPPED,
   LEDGER_DUPLICATE,
   LEDGER_MATCHED,
@@ -122,7 +124,12 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
     const refusing: i32 = refused & -8;
     if (refusing == 0 || i32.load(refusing + LEDGER_ACCEPTS) == 0) return;
     increment(refusing + LEDGER_MATCHED);
-    increment(refusing + LEDGER_DROPPED + ((refused & 7) << 3));
+    const reason: i32 = refused & 7;
+    increment(refusing + LEDGER_DROPPED + (reason << 3));
+    // A series that is let in later has been there before: from now on unseen is no evidence for a while.
+    const unseen: i32 = reason == DROPPED_SERIES_CAP || reason == DROPPED_MEMORY ? 1 : 0;
+    if (unseen == 1 && eventTime > f64.load(refusing + LEDGER_COMPLETE) && eventTime <= f64.load(root + ROOT_FUTURE))
+      f64.store(refusing + LEDGER_COMPLETE, eventTime);
     return;
   }
   const ledger: i32 = i32.load(group + GROUP_LEDGER);
