@@ -11,8 +11,10 @@ import {
   GROUP_NEXT,
   GROUP_SEEN,
   GROUP_SLICE_KEY,
+  GROUP_STAMP,
   LEDGER_GROUP_COUNT,
   LEDGER_GROUPS,
+  ROOT_COPY,
   ROOT_GROUPS,
 } from "../kernel/layout.js";
 import { heapBuffer } from "../kernel/memory.js";
@@ -42,6 +44,7 @@ export function addGroup(root: number, ledger: number, identity: Buffer, { names
   i32.store(group + GROUP_SLICE_KEY, sliceKey | 0);
   i32.store(group + GROUP_NAMES, names);
   i32.store(group + GROUP_HASH, hash);
+  i32.store(group + GROUP_STAMP, i32.load(root + ROOT_COPY));
   f64.store(group + GROUP_SEEN, Number.NEGATIVE_INFINITY);
   i32.store(group + GROUP_NEXT, i32.load(ledger + LEDGER_GROUPS));
   i32.store(ledger + LEDGER_GROUPS, group);

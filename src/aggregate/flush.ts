@@ -24,6 +24,7 @@ import {
   GROUP_OLDEST,
   GROUP_SAMPLES,
   GROUP_SEEN,
+  GROUP_STAMP,
   GROUP_START,
   GROUP_STATE,
   GROUP_TOTAL,
@@ -32,6 +33,7 @@ import {
   LEDGER_CLOSED,
   LEDGER_DROPPED,
   LEDGER_GROUPS,
+  ROOT_COPY,
 } from "../kernel/layout.js";
 import { heapBuffer } from "../kernel/memory.js";
 import { addHeld } from "../kernel/plan.js";
@@ -82,6 +84,7 @@ export function closeWindow(closing: Closing): RowBlock[] {
   const { root, ledger, windowMs } = closing;
   const { compiled } = ledger;
   const view = new FlushView(compiled);
+  const stamp = i32.load(root + ROOT_COPY);
   const endMs = windowMs + compiled.rule.intervalMs;
   for (let group = i32.load(ledger.at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
     const oldest = i32.load(group + GROUP_OLDEST);
@@ -90,12 +93,17 @@ export function closeWindow(closing: Closing): RowBlock[] {
     if (cell !== 0 && f64.load(cell + CELL_NEWEST) === Number.NEGATIVE_INFINITY) {
       // Opened for a sample that then found no memory for its sketch, or held one that in the end added nothing.
       releaseCell(root, group, cell);
+      i32.store(group + GROUP_STAMP, stamp);
       cell = 0;
     }
+    if (cell !== 0) i32.store(group + GROUP_STAMP, stamp);
     view.show(group, cell);
     const born = cell !== 0 && enter(group, cell, windowMs);
     if (cell === 0 && !staysAlive(closing, group, endMs)) {
-      if (i32.load(group + GROUP_STATE) === 1) retire(closing, group, view);
+      if (i32.load(group + GROUP_STATE) === 1) {
+        i32.store(group + GROUP_STAMP, stamp);
+        retire(closing, group, view);
+      }
       continue;
     }
     if (cell !== 0) addToTotals(closing, group, cell);

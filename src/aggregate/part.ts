@@ -11,6 +11,7 @@ import { allocate, release } from "../kernel/alloc.js";
 import { LEDGER_ACCEPTS, LEDGER_BYTES, LEDGER_CLOSED, LEDGER_COMPLETE, LEDGER_RULE } from "../kernel/layout.js";
 import type { KeyRange } from "../slice/keyRange.js";
 import type { CompiledRule } from "./compile.js";
+import type { SnapshotId } from "./snapshotHeader.js";
 
 /** What one Rule did in one Part. The numbers of the hot loop lie in kernel memory. */
 export interface Ledger {
@@ -49,6 +50,8 @@ export interface Part extends KeyRange {
   mode: PartMode;
   /** Since when this engine serves it, ms; -Infinity: a replay. */
   takenOverMs: number;
+  /** Of a copy: the newest that was taken in; all Parts of it share this very object. */
+  copied: SnapshotId | undefined;
   /** By router. */
   readonly cursors: Map<string, Cursor>;
   /** By CompiledRule.index. */
@@ -75,7 +78,7 @@ export function openPart(root: number, rules: readonly CompiledRule[], { low, hi
     }
     ledgers.push(ledger);
   }
-  return { low, high, term: start.term, mode: "serving", takenOverMs: start.startMs, cursors: new Map(), ledgers };
+  return { low, high, term: start.term, mode: "serving", takenOverMs: start.startMs, copied: undefined, cursors: new Map(), ledgers };
 }
 
 function openLedger(root: number, compiled: CompiledRule, { startMs, completeMs }: PartStart): Ledger | undefined {

@@ -116,6 +116,7 @@ export class Parts {
     const left: Part = { ...whole, high: key };
     for (const [router, cursor] of whole.cursors) right.cursors.set(router, cursor);
     right.takenOverMs = whole.takenOverMs;
+    right.copied = whole.copied;
     for (const [i, ledger] of left.ledgers.entries()) {
       const into = right.ledgers[i];
       if (into !== undefined) divide(ledger, into, key);
@@ -132,10 +133,20 @@ export class Parts {
 
   /** Joins neighbours that agree on everything but their counters. */
   merge(): void {
+    this.#join(agree);
+  }
+
+  /** One Part out of those within a range, which must be cut out and without gaps; the first one's cursors and marks stand for all. */
+  unite(range: KeyRange): Part | undefined {
+    this.#join((left, right) => left.low >= range.low && left.high === right.low && right.high <= range.high);
+    return this.within(range)[0];
+  }
+
+  #join(mayJoin: (left: Part, right: Part) => boolean): void {
     const merged: Part[] = [];
     for (const part of this.#list) {
       const left = merged.at(-1);
-      if (left === undefined || !agree(left, part)) {
+      if (left === undefined || !mayJoin(left, part)) {
         merged.push(part);
         continue;
       }
@@ -245,7 +256,7 @@ function count({ at }: Ledger, groups: number, series: number): void {
 
 /** Whether two Parts may become one. */
 function agree(a: Part, b: Part): boolean {
-  if (a.high !== b.low || a.term !== b.term || a.mode !== b.mode || a.takenOverMs !== b.takenOverMs) return false;
+  if (a.high !== b.low || a.copied !== b.copied || a.term !== b.term || a.mode !== b.mode || a.takenOverMs !== b.takenOverMs) return false;
   return sameCursors(a.cursors, b.cursors) && a.ledgers.every((ledger, i) => sameMarks(ledger, b.ledgers[i]));
 }
 

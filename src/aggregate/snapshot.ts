@@ -23,6 +23,7 @@ import {
   GROUP_OLDEST,
   GROUP_SEEN,
   GROUP_SLICE_KEY,
+  GROUP_STAMP,
   GROUP_STATE,
   HELD_OLDER,
   HELD_TIME,
@@ -40,14 +41,16 @@ import {
   LEDGER_GROUPS,
   LEDGER_MATCHED,
   LEDGER_PENDING,
+  ROOT_COPY,
 } from "../kernel/layout.js";
 import { heap8 } from "../kernel/memory.js";
 import type { KeyRange } from "../slice/keyRange.js";
 import type { Admission, GroupIdentity } from "./admission.js";
 import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
+import { clearGroup } from "./clearGroup.js";
 import type { CompiledRule } from "./compile.js";
 import { lastNumbersEnd, remembersSeries } from "./lastShape.js";
-import type { Ledger, PartStart } from "./part.js";
+import type { Ledger, Part, PartStart } from "./part.js";
 import type { Parts } from "./parts.js";
 import { SnapshotError } from "./snapshotError.js";
 import {
@@ -89,6 +92,13 @@ export interface Restored {
   readonly lateOutputs: readonly string[];
 }
 
+export interface SnapshotContent {
+  /** Oldest first, so that every series of a sink is in order. */
+  readonly outbox?: readonly OutboxBlock[];
+  /** Only the Groups that have changed since this mark (copy.ts). */
+  readonly since?: number | undefined;
+}
+
 function groupsIn(source: SnapshotSource, range: KeyRange): { readonly group: number; readonly rule: number }[] {
   const groups: { group: number; rule: number }[] = [];
   for (const { at, compiled } of source.parts.within(range).flatMap((part) => part.ledgers)) {
@@ -102,10 +112,10 @@ function groupsIn(source: SnapshotSource, range: KeyRange): { readonly group: nu
 
 /**
  * Encodes the state of a range: every Part in it, cut to it. The source is not changed.
- * @param outbox oldest first, so that every series of a sink is in order
  */
-export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: SnapshotId, outbox: readonly OutboxBlock[] = []): Uint8Array {
-  const groups = groupsIn(source, range);
+export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: SnapshotId, what: SnapshotContent = {}): Uint8Array {
+  const { outbox = [], since } = what;
+  const groups = groupsIn(source, range).filter(({ group }) => since === undefined || i32.load(group + GROUP_STAMP) >= since);
   const names = new Map<string, number>();
   const nameList: { rule: number; metric: string }[] = [];
   const body = new ByteWriter();
@@ -126,6 +136,7 @@ export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: Snapsh
     version: SNAPSHOT_VERSION,
     id,
     range,
+    ...(since === undefined ? {} : { increment: true as const }),
     parts: source.parts.within(range).map((part) => partHeader(part, range)),
     rules: source.rules.map(ruleHeader),
     names: nameList,
@@ -205,6 +216,21 @@ function readHeader(bytes: Uint8Array): { readonly header: Header; readonly read
  * says. Throws SnapshotError; the ranges are of no use then.
  */
 export function restoreSnapshot(target: SnapshotSource, bytes: Uint8Array, start: Omit<PartStart, "term"> = target.parts.start): Restored {
+  return restore(target, bytes, start);
+}
+
+/** Brings the Parts of a range, which stand as the copy before said, up to date. Throws as restoreSnapshot does. */
+export function restoreIncrement(target: SnapshotSource, bytes: Uint8Array): Restored {
+  return restore(target, bytes, undefined);
+}
+
+/** What a snapshot is, without its content. Throws SnapshotError. */
+export function readSnapshotId(bytes: Uint8Array): { readonly id: SnapshotId; readonly range: KeyRange; readonly increment: boolean } {
+  const { id, range, increment } = readHeader(bytes).header;
+  return { id, range, increment: increment === true };
+}
+
+function restore(target: SnapshotSource, bytes: Uint8Array, start: Omit<PartStart, "term"> | undefined): Restored {
   const { header, reader } = readHeader(bytes);
   try {
     return restoreBody(target, header, reader, start);
@@ -216,7 +242,7 @@ export function restoreSnapshot(target: SnapshotSource, bytes: Uint8Array, start
   }
 }
 
-function restoreBody(target: SnapshotSource, header: Header, reader: ByteReader, start: Omit<PartStart, "term">): Restored {
+function restoreBody(target: SnapshotSource, header: Header, reader: ByteReader, start: Omit<PartStart, "term"> | undefined): Restored {
   const outbox = header.outbox.map((block) => ({ ...block, bytes: new Uint8Array(reader.bytes(block.bytes)) }));
   const current = header.rules.map((rule) => target.rules.find((compiled) => compiled.rule.id === rule.id));
   for (const part of header.parts) restorePart(target, part, { header, current, start });
@@ -230,7 +256,7 @@ function restoreBody(target: SnapshotSource, header: Header, reader: ByteReader,
     const from = names === undefined ? undefined : header.rules[names.rule];
     if (names === undefined || from === undefined) throw new RangeError("no such name");
     const compiled = current[names.rule];
-    const lasts = readGroup(reader, { target, compiled, metric: names.metric, flags: from.flags, late, colliding });
+    const lasts = readGroup(reader, { target, compiled, metric: names.metric, flags: from.flags, late, colliding, increment: start === undefined });
     if (lasts === undefined) forgottenGroups++;
     else {
       groups++;
@@ -245,20 +271,35 @@ interface PartReading {
   readonly header: Header;
   /** By place in the header. */
   readonly current: readonly (CompiledRule | undefined)[];
-  readonly start: Omit<PartStart, "term">;
+  /** undefined: an increment of what is there. */
+  readonly start: Omit<PartStart, "term"> | undefined;
 }
 
-/** Opens a Part as the header says it was; its Groups follow. */
+/** Makes a Part stand as the header says; its Groups follow. */
 function restorePart({ parts }: SnapshotSource, from: PartHeader, { header, current, start }: PartReading): void {
-  const opened = parts.drop(from) ? parts.open(from, { ...start, term: from.term }) : undefined;
+  const opened = start === undefined ? reopen(parts, from) : parts.drop(from) ? parts.open(from, { ...start, term: from.term }) : undefined;
   if (opened === undefined) throw noRoom();
+  opened.term = from.term;
   if (from.takenOverMs !== null) opened.takenOverMs = from.takenOverMs;
   for (const [router, cursor] of cursorsOf(from)) opened.cursors.set(router, cursor);
   for (const [i, compiled] of current.entries()) {
     const ledger = compiled === undefined ? undefined : opened.ledgers[compiled.index];
     const saved = from.ledgers[i];
     if (ledger !== undefined && saved !== undefined) restoreLedger(ledger, saved, header.rules[i]?.flags ?? 0);
+    // Of the Groups that did not change, held samples are not read again: what the header says of them stands.
+    if (ledger !== undefined && saved !== undefined && start === undefined) restoreCounters(ledger, saved);
   }
+}
+
+/** The Parts of a copy come to be cut as they are where they are served. */
+function reopen(parts: Parts, from: PartHeader): Part | undefined {
+  const part = parts.cut(from) === undefined ? undefined : parts.unite(from);
+  part?.cursors.clear();
+  return part;
+}
+
+function restoreCounters({ at }: Ledger, { counters }: LedgerHeader): void {
+  for (const [i, count] of counters.entries()) f64.store(at + LEDGER_MATCHED + i * 8, count);
 }
 
 function restoreLedger(ledger: Ledger, from: LedgerHeader, flags: number): void {
@@ -267,10 +308,11 @@ function restoreLedger(ledger: Ledger, from: LedgerHeader, flags: number): void 
   // Series that were not remembered then are not known since then.
   const remembered = (compiled.flags & (KIND_COUNTER | KIND_SERIES) & ~flags) === 0;
   if (from.completeMs !== null && remembered) f64.store(at + LEDGER_COMPLETE, from.completeMs);
-  for (const [i, count] of from.counters.entries()) f64.store(at + LEDGER_MATCHED + i * 8, count);
+  restoreCounters(ledger, from);
   // Held samples are counted as they are read.
   f64.store(at + LEDGER_MATCHED, f64.load(at + LEDGER_MATCHED) - f64.load(at + LEDGER_PENDING));
   f64.store(at + LEDGER_PENDING, 0);
+  for (const [i, { output }] of compiled.outputs.entries()) ledger.cleanFromMs[i] = from.cleanFromMs?.[output.name] ?? Number.NEGATIVE_INFINITY;
   ledger.windowsFlushed = from.windowsFlushed;
   ledger.windowsPartial = from.windowsPartial;
 }
@@ -282,6 +324,8 @@ interface GroupReading {
   readonly flags: number;
   readonly late: Set<string>;
   readonly colliding: Set<string>;
+  /** The Group may be there, as it was. */
+  readonly increment: boolean;
 }
 
 /** Where a Group of the snapshot goes: 0 when its rule is gone, or an edited rule has come to write its output series. */
@@ -301,7 +345,9 @@ function readGroup(reader: ByteReader, reading: GroupReading): number | undefine
   const state = reader.i32();
   const numbers = GROUP_NUMBERS.map(() => reader.f64());
   const group = placeOf(reading, identity);
-  if (group !== 0) {
+  if (group !== 0 && compiled !== undefined) {
+    if (reading.increment) clearGroup(target.root, compiled, group);
+    i32.store(group + GROUP_STAMP, i32.load(target.root + ROOT_COPY));
     i32.store(group + GROUP_STATE, state);
     for (const [i, at] of GROUP_NUMBERS.entries()) f64.store(group + at, numbers[i] ?? 0);
   }
@@ -346,10 +392,10 @@ function readLast(reader: ByteReader, reading: GroupReading, group: number): voi
 }
 
 /** `last` 0: they are lost with their Group. */
-function readHeld(reader: ByteReader, { target, compiled }: GroupReading, last: number): void {
+function readHeld(reader: ByteReader, { target, compiled, increment }: GroupReading, last: number): void {
   const count = reader.u32();
   const ledger = compiled === undefined ? undefined : target.parts.at(target.admission.sliceKey)?.ledgers[compiled.index]?.at;
-  if (ledger !== undefined) {
+  if (ledger !== undefined && !increment) {
     for (const at of [LEDGER_MATCHED, last === 0 ? LEDGER_DROPPED + DROPPED_IDENTITY * 8 : LEDGER_PENDING])
       f64.store(ledger + at, f64.load(ledger + at) + count);
   }

@@ -27,8 +27,8 @@ export interface LedgerHeader {
   readonly counters: readonly number[];
   readonly windowsFlushed: number;
   readonly windowsPartial: number;
-  /** Per output; null: from the beginning. */
-  readonly cleanFromMs?: readonly (number | null)[];
+  /** By output, of those that are not whole from the beginning. */
+  readonly cleanFromMs?: Readonly<Record<string, number>>;
 }
 
 export interface RuleHeader {
@@ -55,6 +55,8 @@ export interface Header {
   readonly version: number;
   readonly id: SnapshotId;
   readonly range: KeyRange;
+  /** Holds only the Groups that changed since the copy with the number before. */
+  readonly increment?: true;
   readonly parts: readonly PartHeader[];
   readonly rules: readonly RuleHeader[];
   readonly names: readonly { readonly rule: number; readonly metric: string }[];
@@ -98,7 +100,12 @@ function ledgerHeader(ledger: Ledger, counted: boolean): LedgerHeader {
     counters,
     windowsFlushed: counted ? ledger.windowsFlushed : 0,
     windowsPartial: counted ? ledger.windowsPartial : 0,
-    cleanFromMs: ledger.cleanFromMs.map(finite),
+    cleanFromMs: Object.fromEntries(
+      ledger.compiled.outputs.flatMap(({ output }, i) => {
+        const cleanMs = ledger.cleanFromMs[i] ?? Number.NEGATIVE_INFINITY;
+        return Number.isFinite(cleanMs) ? [[output.name, cleanMs]] : [];
+      }),
+    ),
   };
 }
 

@@ -212,7 +212,7 @@ export class Aggregator implements InputTarget {
       if (lost.length > 0) log.warn(`stopped without --data: ${lost.join(", ")}; --data DIR keeps them for the next start`);
       return { rowsUnsent, kept: rowsUnsent === 0 };
     }
-    const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 }, outbox);
+    const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 }, { outbox });
     try {
       await checkpoint.put(snapshot);
     } catch (error) {

@@ -80,6 +80,8 @@ export const ROOT_LANES: i32 = 580;
 export const ROOT_DIVISION: i32 = 584;
 export const ROOT_LINE: i32 = 588;
 export const ROOT_MARKED: i32 = 592;
+/** Counts the copies taken; what changes after one bears a higher stamp. */
+export const ROOT_COPY: i32 = 596;
 
 /** Offsets from the root, whole pages. */
 export const SCRATCH_AT: i32 = 65536;
@@ -300,6 +302,8 @@ export const GROUP_HASH: i32 = 104;
 export const GROUP_HISTOGRAM: i32 = 108;
 /** Input series that the Ledger counts for it. */
 export const GROUP_SERIES: i32 = 112;
+/** ROOT_COPY when it changed last. */
+export const GROUP_STAMP: i32 = 116;
 export const GROUP_BYTES: i32 = 120;
 
 // ---- Cell: header, then the states the rule keeps ---------------------------------------------------------------------

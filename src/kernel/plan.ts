@@ -31,6 +31,7 @@ import {
   GROUP_LEDGER,
   GROUP_NEWEST,
   GROUP_SAMPLES,
+  GROUP_STAMP,
   GROUP_TOTAL,
   HELD_TIME,
   HELD_VALUE,
@@ -59,6 +60,7 @@ import {
   LEDGER_SUPERSEDED,
   PASS_ROWS,
   ROOT_ARRIVAL,
+  ROOT_COPY,
   ROOT_FUTURE,
   ROOT_IGNORED,
   ROOT_MATCHED,
@@ -134,6 +136,7 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
   }
   const ledger: i32 = i32.load(group + GROUP_LEDGER);
   if (i32.load(ledger + LEDGER_ACCEPTS) == 0) return;
+  i32.store(group + GROUP_STAMP, i32.load(root + ROOT_COPY));
   const rule: i32 = i32.load(ledger + LEDGER_RULE);
   const flags: i32 = i32.load(rule + RULE_FLAGS);
   let time: f64 = eventTime;

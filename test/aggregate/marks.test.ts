@@ -125,8 +125,8 @@ describe("marks", () => {
   test("marks: in the outbox of a snapshot -> restored with it", () => {
     const engine = openEngine(RULE, { startMs: 100_000 });
     const block = { sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3), mark: "stale" as const };
-    const bytes = takeSnapshot(engine, WHOLE, { term: "1.2", number: 3 }, [block]);
-    expect(restoreSnapshot(openEngine(RULE, { startMs: 100_000 }), bytes).outbox).toEqual([block]);
+    const bytes = takeSnapshot(engine, WHOLE, { term: "1.2", number: 3 }, { outbox: [block] });
+    expect(restoreSnapshot(openEngine(RULE, { startMs: 100_000 }), bytes).outbox).toEqual({ outbox: [block] });
   });
 
   test("row: more labels than a group may have -> the sample is dropped as series_cap, the engine goes on", () => {

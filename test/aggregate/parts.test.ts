@@ -6,55 +6,12 @@ import type { Engine } from "#limpet/aggregate/engine.js";
 import { restoreSnapshot, takeSnapshot } from "#limpet/aggregate/snapshot.js";
 import { GROUP_NEXT, GROUP_SERIES, GROUP_SLICE_KEY, LEDGER_GROUP_COUNT, LEDGER_GROUPS, LEDGER_SERIES_COUNT } from "#limpet/kernel/layout.js";
 import { KEY_END, type KeyRange, WHOLE } from "#limpet/slice/keyRange.js";
+import { counts, drain, FLEET_RULES, lines, run } from "./fleet.js";
 import { disposeEngines, feedLines, imbalance, openEngine, tick } from "./openEngine.js";
 
-const RULES = `
-- { match: m_f, interval: 10s, grace: 5s, by: [s], outputs: [sum_samples, last, "quantiles(0.5)", count_series] }
-- { match: c_n, interval: 20s, grace: 5s, by: [s], outputs: [total, increase], first_sample: zero }
-- { match: m_f, interval: 10s, grace: 5s, by: [h], outputs: [max] }
-- { match: m_f, interval: 20s, grace: 5s, dedup_interval: 4s, by: [s], outputs: [sum_samples, count_samples] }`;
 const MIDDLE = KEY_END / 2;
 
 afterEach(disposeEngines);
-
-/** Lines of second `i` of a busy fleet. */
-function lines(i: number): string[] {
-  const at = 101_000 + i * 1000;
-  return Array.from({ length: 12 }, (_, k) => {
-    const series = `s=s${String((i + k) % 9)},h=h${String(k)},pod=p${String(i % 3)}`;
-    return k % 2 === 0 ? `m,${series} f=${String(i * 1.5 + k)} ${String(at)}` : `c,${series} n=${String(i * 7 + k)} ${String(at)}`;
-  });
-}
-
-/** Feeds seconds [from, to) to engines, a tick after each, and returns all their rows, sorted. */
-function run(engines: readonly Engine[], from: number, to: number): string[] {
-  const rows: string[] = [];
-  for (let i = from; i < to; i++) {
-    const nowMs = 101_000 + i * 1000;
-    for (const engine of engines) {
-      feedLines(engine, nowMs, ...lines(i));
-      rows.push(...tick(engine, nowMs + 500));
-    }
-  }
-  return rows.sort();
-}
-
-/** Idle ticks until everything is closed and retired. */
-function drain(engines: readonly Engine[]): string[] {
-  return engines.flatMap((engine) => Array.from({ length: 20 }, (_, i) => tick(engine, 200_000 + i * 10_000)).flat()).sort();
-}
-
-function counts(engines: readonly Engine[]): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const rule of engines.flatMap((engine) => engine.ledger().rules)) {
-    const { pairsMatched, pairsApplied, pairsDuplicate, pairsPending, groups, series } = rule;
-    for (const [name, count] of Object.entries({ pairsMatched, pairsApplied, pairsDuplicate, pairsPending, groups, series })) {
-      const key = `${rule.rule} ${name}`;
-      sums[key] = (sums[key] ?? 0) + count;
-    }
-  }
-  return sums;
-}
 
 /** That every Group lies in its Part's list and the counts are those of the lists. */
 function expectSound(engine: Engine): void {
@@ -77,7 +34,7 @@ const rangesOf = (engine: Engine): KeyRange[] => engine.parts.list.map(({ low, h
 
 /** An engine that holds one range. */
 function openPart(range: KeyRange): Engine {
-  const engine = openEngine(RULES, { startMs: 100_000 });
+  const engine = openEngine(FLEET_RULES, { startMs: 100_000 });
   engine.parts.drop({ low: 0, high: range.low });
   engine.parts.drop({ low: range.high, high: KEY_END });
   return engine;
@@ -92,8 +49,8 @@ function move(from: Engine, to: Engine, range: KeyRange): void {
 
 describe("parts", () => {
   test("parts: cut and joined between any two seconds -> the rows and counts of one that never was", () => {
-    const plain = openEngine(RULES, { startMs: 100_000 });
-    const cut = openEngine(RULES, { startMs: 100_000 });
+    const plain = openEngine(FLEET_RULES, { startMs: 100_000 });
+    const cut = openEngine(FLEET_RULES, { startMs: 100_000 });
     const expected = [...run([plain], 0, 40), ...drain([plain])];
     const rows: string[] = [];
     for (let i = 0; i < 40; i++) {
@@ -120,7 +77,7 @@ describe("parts", () => {
       ({ parts }) => f64.store((parts.at(0)?.ledgers[1]?.at ?? 0) + 32, 5),
     ];
     for (const change of changes) {
-      const engine = openEngine(RULES);
+      const engine = openEngine(FLEET_RULES);
       engine.parts.split(MIDDLE);
       change(engine);
       engine.parts.merge();
@@ -129,7 +86,7 @@ describe("parts", () => {
   });
 
   test("parts: two engines share the key space -> together the rows and pairs of one", () => {
-    const plain = openEngine(RULES, { startMs: 100_000 });
+    const plain = openEngine(FLEET_RULES, { startMs: 100_000 });
     const both = [openPart({ low: 0, high: MIDDLE }), openPart({ low: MIDDLE, high: KEY_END })];
     expect(run(both, 0, 30)).toEqual(run([plain], 0, 30));
     expect(counts(both)).toEqual(counts([plain]));
@@ -137,8 +94,8 @@ describe("parts", () => {
   });
 
   test.each([0.1, 0.5, 0.9])("parts: the range from %d on moves to and fro while lines flow -> the rows of an engine that kept all", (share) => {
-    const plain = openEngine(RULES, { startMs: 100_000 });
-    const both = [openEngine(RULES, { startMs: 100_000 }), openPart({ low: 0, high: 1 })] as const;
+    const plain = openEngine(FLEET_RULES, { startMs: 100_000 });
+    const both = [openEngine(FLEET_RULES, { startMs: 100_000 }), openPart({ low: 0, high: 1 })] as const;
     both[1].parts.drop(WHOLE);
     const expected = [...run([plain], 0, 42), ...drain([plain])];
     const range = { low: Math.floor(share * KEY_END), high: KEY_END };
@@ -155,7 +112,7 @@ describe("parts", () => {
   });
 
   test("parts: nothing held -> nothing matched or applied; opened again -> known keys are admitted anew", () => {
-    const engine = openEngine(RULES, { startMs: 100_000 });
+    const engine = openEngine(FLEET_RULES, { startMs: 100_000 });
     run([engine], 0, 3);
     engine.parts.drop(WHOLE);
     run([engine], 3, 6);
@@ -168,7 +125,7 @@ describe("parts", () => {
   });
 
   test("parts: dropped -> its memory comes back with the next tick, whatever the keys do", () => {
-    const engine = openEngine(RULES, { startMs: 100_000 });
+    const engine = openEngine(FLEET_RULES, { startMs: 100_000 });
     run([engine], 0, 15);
     const { bytes } = engine.memory();
     for (let round = 0; round < 50; round++) {
@@ -182,7 +139,7 @@ describe("parts", () => {
   });
 
   test("parts: frozen -> takes no sample and closes nothing; thawed -> goes on", () => {
-    const engine = openEngine(RULES, { startMs: 100_000 });
+    const engine = openEngine(FLEET_RULES, { startMs: 100_000 });
     run([engine], 0, 3);
     const [part] = engine.parts.list;
     if (part === undefined) throw new Error("no part");

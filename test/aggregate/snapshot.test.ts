@@ -40,7 +40,7 @@ function busyEngine(): Engine {
 
 function snapshotOf(engine: Engine, range: KeyRange = WHOLE): Uint8Array {
   const block = { sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3) };
-  return takeSnapshot(engine, range, ID, [block]);
+  return takeSnapshot(engine, range, ID, { outbox: [block] });
 }
 
 /** What an engine goes on to say: rows of later samples, of a tick and of its end. */
