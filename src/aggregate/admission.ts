@@ -333,14 +333,16 @@ export class Admission {
     const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
     // Asked before it is known whether the Group is there: hashing takes the scratch that `bytes` below lies in.
     const taken = rows === undefined ? 0 : (this.#owners?.ownerOf(rows) ?? 0);
-    const labels = groupLabels(identity.labels);
-    const names = shared === undefined ? undefined : this.#names[shared];
+    // Their number may not fit a row; whose they are is told all the same, and refused there.
+    const tooMany = identity.labels.length > LABELS_MAX;
+    const labels = groupLabels(tooMany ? [] : identity.labels);
+    const names = shared === undefined || tooMany ? undefined : this.#names[shared];
     xxh64Halves(names === undefined ? sliceBytesOf(compiled, metric, identity.labels) : sliceBytesFrom(names.sliceStem, labels), this.#halves, 0);
     this.sliceKey = this.#halves[0] ?? 0;
     const hash = this.sliceKey ^ (this.#halves[1] ?? 0);
     const ledger = this.#parts.at(this.sliceKey)?.ledgers[compiled.index];
     if (ledger === undefined) return 0;
-    if (identity.labels.length > LABELS_MAX) return -1 - DROPPED_SERIES_CAP;
+    if (tooMany) return -1 - DROPPED_SERIES_CAP;
     const bytes = identityBytes(labels, names === undefined ? Buffer.from(identity.stem) : names.stemBytes);
     const table = this.#root + ROOT_GROUPS;
     for (let slot = tableProbe(table, hash, -1); slot >= 0; slot = tableProbe(table, hash, slot)) {
