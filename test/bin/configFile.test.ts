@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { Command } from "commander";
 import { registerAggregate } from "#limpet/bin/commands/aggregate.js";
+import { registerAssign } from "#limpet/bin/commands/assign.js";
 import { registerExplain } from "#limpet/bin/commands/explain.js";
 import { registerReplay } from "#limpet/bin/commands/replay.js";
+import { registerRoute } from "#limpet/bin/commands/route.js";
 import { applyConfig } from "#limpet/bin/configFile.js";
 import { byteSize, collect, option } from "#limpet/bin/options.js";
 
@@ -76,7 +78,7 @@ describe("limpet.yaml", () => {
     const example = readFileSync("configs/limpet.yaml", "utf8");
     writeFileSync(path, example.replace(/^ {2}# (\w+:)/gm, "  $1"));
     const program = new Command().exitOverride();
-    for (const register of [registerAggregate, registerReplay, registerExplain]) register(program);
+    for (const register of [registerAggregate, registerReplay, registerRoute, registerAssign, registerExplain]) register(program);
     for (const command of program.commands) {
       command.addOption(option("--config <file>", "")).setOptionValueWithSource("config", path, "cli");
       applyConfig(command);
@@ -92,6 +94,7 @@ describe("limpet.yaml", () => {
       { url: "https://mimir.example/api/v1/push", options: { name: "mimir", queueBytesMax: 2 ** 29, headers: { "x-scope-orgid": "team-a" } } },
     ]);
     expect(replay?.opts()).toMatchObject({ format: "prom" });
+    expect(program.commands.filter((command) => !new RegExp(`^${command.name()}:`, "m").test(example)).map((command) => command.name())).toEqual([]);
     const missing = (aggregate?.options ?? [])
       .map((known) => known.name().replaceAll("-", "_"))
       .filter((name) => name !== "config" && !example.includes(`${name}:`));
