@@ -89,10 +89,10 @@ export class Settling {
 }
 
 function applied({ lane, track, asked, answered }: Case): void {
-  track.ack(answered.applied);
+  // Of a batch it says by itself that it is in, whatever number comes with it.
+  track.ack(asked.kind === "batch" ? Math.max(answered.applied, asked.seq) : answered.applied);
   lane.settle(track, answered.durable);
-  // The answer to a goodbye: neither side asks for anything of before again.
-  if (asked.kind === "goodbye" && track.last <= asked.seq && track.kept.length === 0) track.beginAnew();
+  if (asked.kind === "goodbye" && track.last <= asked.seq && track.kept.length === 0) track.forget();
 }
 
 function wait(nowMs: number, { lane, track, asked }: Case): void {

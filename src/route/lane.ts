@@ -63,8 +63,7 @@ export class Lane {
     this.openSinceMs = Number.POSITIVE_INFINITY;
     this.openOldestMs = Number.POSITIVE_INFINITY;
     for (const track of this.tracks) {
-      track.kept.push({ batch, prev: track.last });
-      track.last = seq;
+      track.add(batch);
       track.openUntilMs = openUntilMs;
       this.#hold(batch);
     }

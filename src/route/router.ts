@@ -339,9 +339,12 @@ export class Router {
         const ranges: BatchRange[] = [];
         for (const [track, lane] of tracks) {
           track.beatAtMs = nowMs + this.#heartbeatMs();
+          // All of before is durable, and its owner may have forgotten it on an earlier goodbye.
+          track.parted ||= leaves;
+          const prev = track.parted ? 0 : track.last;
           const oldestMs = leaves ? undefined : Math.min(nowMs, lane.openOldestMs);
           const kept = track.kept[0]?.batch.seq ?? track.last + 1;
-          for (const { low, high } of track.ranges) ranges.push({ low, high, prev: track.last, kept, oldestMs });
+          for (const { low, high } of track.ranges) ranges.push({ low, high, prev, kept, oldestMs });
         }
         this.#post(nowMs, { kind, address, ranges, seq: this.#seq, batch: undefined }, actions);
       }

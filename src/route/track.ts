@@ -20,7 +20,7 @@ export class Track {
   ranges: readonly KeyRange[];
   /** Invariant: ascending, without a hole (each one's prev is the number before it), ending in `last` unless empty. */
   kept: Kept[] = [];
-  /** The newest batch meant for the ranges; 0: none, or all of it is settled and said goodbye to. */
+  /** The newest batch meant for the ranges; 0: none, or none since a goodbye that was heard. */
   last = 0;
   /** The owner said it is applied. Goes back when an owner knows less. */
   acked = 0;
@@ -40,6 +40,8 @@ export class Track {
   movedAt = 0;
   /** A refusal of this or an earlier attempt has been obeyed. Invariant: >= movedAt. */
   rewoundAt = 0;
+  /** Goodbye was said, heard or not: all of before is durable, so the next batch says that none came before it. */
+  parted = false;
   /** ms: a window it fed may be open until then. */
   openUntilMs = 0;
   /** ms: when the next heartbeat is due. */
@@ -54,6 +56,13 @@ export class Track {
   fork(ranges: readonly KeyRange[]): Track {
     const copy = new Track(ranges, this.target);
     return Object.assign(copy, this, { ranges, kept: [...this.kept] });
+  }
+
+  /** Takes the newest batch. */
+  add(batch: Batch): void {
+    this.kept.push({ batch, prev: this.parted ? 0 : this.last });
+    this.last = batch.seq;
+    this.parted = false;
   }
 
   /** The first batch held that was not sent yet. */
@@ -108,8 +117,8 @@ export class Track {
     this.waitingSinceMs = undefined;
   }
 
-  /** The next batch says that none came before it. */
-  beginAnew(): void {
+  /** The goodbye was heard: there is nothing more to say. */
+  forget(): void {
     this.last = 0;
     this.acked = 0;
     this.sent = 0;
@@ -142,6 +151,7 @@ export class Track {
   #standsAt(other: Track): boolean {
     if (this.target !== other.target || this.last !== other.last || this.acked !== other.acked) return false;
     if (this.durable !== other.durable || this.sent !== other.sent || this.kept.length !== other.kept.length) return false;
+    if (this.parted !== other.parted) return false;
     if (this.refusals + other.refusals > 0 || this.waitingSinceMs !== undefined || other.waitingSinceMs !== undefined) return false;
     // With something under way the marks tell which of its answers count.
     const marked = this.movedAt === other.movedAt && this.rewoundAt === other.rewoundAt;

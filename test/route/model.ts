@@ -75,6 +75,8 @@ export class Model {
     () => new Map<string, { readonly time: number; seq: number }>(),
   );
   sends = 0;
+  /** Goodbyes after which an owner knew nothing more of the router. */
+  forgotten = 0;
   left: RouterLeft | undefined;
 
   constructor(plan: Plan) {
@@ -92,14 +94,15 @@ export class Model {
       ...plan.options,
     });
     this.keys = Array.from({ length: KEYS }, () => ({ server: this.#any(), state: fresh(), checkpoint: fresh(), frozen: 0 }));
-    this.#do({ kind: "rules", rules: { hash: "h", intervalMsMin: 1000, openMsMax: 3000 } });
+    this.#do({ kind: "rules", rules: { hash: "h", intervalMsMin: 1000, openMsMax: 300 } });
     this.#publish();
   }
 
   run(): this {
-    const { steps = 400, trouble = 3, lines = 40 } = this.#plan;
+    const { steps = 600, trouble = 3, lines = 40 } = this.#plan;
     for (let i = 0; i < steps && this.bad.length === 0; i++) {
-      if (this.#rng.int(100) < lines) this.#give();
+      // Bursts, and silence long enough for goodbyes.
+      if (this.#rng.int(100) < lines && (i & 256) === 0) this.#give();
       if (this.#rng.int(100) < trouble) this.#trouble();
       if (this.#rng.int(10) === 0) this.#publish();
       if (this.#rng.int(8) === 0) this.#checkpoint();
@@ -240,7 +243,7 @@ export class Model {
   }
 
   /** P2, for one key. */
-  #answer(address: string, seq: number, { key: number, prev, kept }: BatchRange & { key: number }, lines: readonly string[]): RangeAnswer {
+  #answer(address: string, seq: number, { key: number, prev, kept, oldestMs }: BatchRange & { key: number }, lines: readonly string[]): RangeAnswer {
     const range = { low: number * WIDTH, high: (number + 1) * WIDTH };
     const { off } = this.#plan;
     const key = this.keys[number];
@@ -252,6 +255,14 @@ export class Model {
       return { ...range, answer: off === "gap" && answer === "gap" ? "applied" : answer, applied: state.applied, durable, owner: null };
     };
     if (lines.length > 0 && state.applied >= seq && off !== "seq") return say("duplicate");
+    if (lines.length === 0 && oldestMs === undefined && state.applied === key.checkpoint.applied && this.#isQuiet(number)) {
+      // Goodbye, and all of it durable: an owner may forget the router. Not while anything of it may still arrive (`forget`).
+      const goodbye = say("applied");
+      state.applied = 0;
+      key.checkpoint.applied = 0;
+      this.forgotten++;
+      return goodbye;
+    }
     if (state.applied < prev && off !== "prev") {
       if (off === "kept" || prev >= kept) return say("gap");
       state.losses++;
@@ -265,6 +276,14 @@ export class Model {
     }
     if (lines.length > 0) state.applied = Math.max(state.applied, seq);
     return say("applied");
+  }
+
+  /** Nothing with lines for a key is under way. */
+  #isQuiet(number: number): boolean {
+    return this.#net.every(
+      (message) =>
+        message.to === "router" || message.send.body.length === 0 || this.#keysOf(message.send.head.ranges).every(({ key }) => key !== number),
+    );
   }
 
   /** Pairs that were given to the router and are in no key's state. */

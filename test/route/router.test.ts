@@ -158,6 +158,29 @@ describe("router", () => {
     expect(driven.answer(sent[0] as Sent, "applied")).toHaveLength(4);
   });
 
+  it("answer: some ranges are missing from it -> those are sent again", () => {
+    const driven = new Driven([A, B, A]);
+    driven.lines(A, "x f=1\n");
+    const [sent] = driven.pass(100);
+    const [low] = sent?.head.ranges ?? [];
+    const ranges = [{ low: low?.low ?? 0, high: low?.high ?? 0, answer: "applied" as const, applied: 1, durable: 1, owner: null }];
+    expect(shown(driven.do({ kind: "answer", attempt: sent?.attempt ?? 0, ranges }))).toEqual([`a 1: ${String(2 / 3)}-1@0/1 x f=1`]);
+  });
+
+  it("goodbye: its answer is lost -> the next batch begins anew all the same", () => {
+    const driven = new Driven([A]);
+    driven.lines(A, "x f=1\n");
+    const [first] = driven.pass(100);
+    driven.answer(first as Sent, "applied", { durable: 1 });
+    let last: Sent | undefined;
+    while (last === undefined || last.head.ranges[0]?.oldestMs !== undefined) {
+      [last] = driven.pass(20);
+      if (last?.head.ranges[0]?.oldestMs !== undefined) driven.answer(last, "applied", { applied: 1, durable: 1 });
+    }
+    driven.lines(A, "y f=1\n");
+    expect(shown(driven.pass(100))).toEqual(["a 2: 0-1@0/2 y f=1"]);
+  });
+
   it("timeout: no answer -> sent again, and a late answer to the first is welcome", () => {
     const driven = new Driven([A], { timeoutMs: 500 });
     driven.lines(A, "x f=1\n");
@@ -276,7 +299,7 @@ describe("router, stop", () => {
     const [sent] = driven.do({ kind: "stop", deadlineMs: driven.now + 5000 });
     driven.answer(sent as Sent, "applied", { durable: 1 });
     const [goodbye] = driven.pass(100);
-    expect(goodbye?.head.ranges[0]).toMatchObject({ prev: 1, oldestMs: undefined });
+    expect(goodbye?.head.ranges[0]).toMatchObject({ prev: 0, oldestMs: undefined });
     driven.answer(goodbye as Sent, "duplicate", { applied: 1, durable: 1 });
     expect(driven.said.at(-1)).toEqual({ kind: "stopped", left: { batches: 0, lines: 0, batchesUnprotected: 0 } });
   });
