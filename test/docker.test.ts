@@ -2,7 +2,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
@@ -28,11 +29,11 @@ function words(json: string): string[] {
   return parsed.map(String);
 }
 
-async function run(command: readonly string[], cwd: string): Promise<{ code: unknown; output: string }> {
+async function run(command: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Promise<{ code: unknown; output: string }> {
   const [program = "", ...rest] = command;
   const child = spawn(program === "node" ? process.execPath : program, rest, {
     cwd,
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
@@ -70,24 +71,30 @@ describe("Dockerfile", () => {
     expect(readdirSync(app).sort()).toEqual(["LICENSE", "configs", "dist", "node_modules", "package.json"]);
   }, 120_000);
 
-  test("health check -> 0 while /healthz answers 200, 1 for 503 and for nobody there", async () => {
+  test("health check -> 0 while /healthz of its address answers 200, with TLS too; 1 for 503 and for nobody there; empty: 0", async () => {
     let status = 200;
-    const server = createServer((request, response) => {
+    const tls = { cert: readFileSync("test/fixtures/tls/cert.pem"), key: readFileSync("test/fixtures/tls/key.pem") };
+    const listener: RequestListener = (request, response) => {
       response.writeHead(request.url === "/healthz" ? status : 404).end();
-    });
-    await once(server.listen(0, "127.0.0.1"), "listening");
-    const address = server.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
-    const command = words(
-      argumentOf("HEALTHCHECK")
-        .replace(/^.*?CMD /, "")
-        .replace("127.0.0.1:4581", `127.0.0.1:${port}`),
-    );
-    expect((await run(command, folder)).code).toBe(0);
-    status = 503;
-    expect((await run(command, folder)).code).toBe(1);
-    server.close();
-    server.closeAllConnections();
-    expect((await run(command, folder)).code).toBe(1);
+    };
+    const command = words(argumentOf("HEALTHCHECK").replace(/^.*?CMD /, ""));
+    for (const [scheme, server] of [
+      ["http", createServer(listener)],
+      ["https", createTlsServer(tls, listener)],
+    ] as const) {
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const address = server.address();
+      const url = `${scheme}://127.0.0.1:${String(typeof address === "object" ? address?.port : 0)}/healthz`;
+      const code = async (): Promise<unknown> => (await run(command, folder, { HEALTHCHECK_URL: url })).code;
+      status = 200;
+      expect([url, await code()]).toEqual([url, 0]);
+      status = 503;
+      expect([url, await code()]).toEqual([url, 1]);
+      server.close();
+      server.closeAllConnections();
+      expect([url, await code()]).toEqual([url, 1]);
+    }
+    expect((await run(command, folder, { HEALTHCHECK_URL: "" })).code).toBe(0);
+    expect(argumentOf("ENV")).toContain("HEALTHCHECK_URL=http://127.0.0.1:4581/healthz");
   });
 });

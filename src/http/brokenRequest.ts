@@ -3,6 +3,9 @@
 import type { Duplex } from "node:stream";
 import { systemErrorCode } from "../base/systemError.js";
 
+/** A batch names its key ranges in a header: 40 bytes for each that has no neighbour. */
+export const HEADERS_BYTES_MAX = 1 << 18;
+
 export interface BrokenRequest {
   readonly status: 400 | 408 | 431;
   readonly message: string;
@@ -20,7 +23,7 @@ const NO_HTTP = "this is not HTTP/1.1; is the port right, and is TLS on at both 
 /** What to say of node's `clientError`; undefined when the client is gone and nothing can be said. */
 export function brokenRequestOf(error: unknown, limits: { readonly headersMs: number; readonly requestMs: number }): BrokenRequest | undefined {
   const code = systemErrorCode(error) ?? "";
-  if (code === "HPE_HEADER_OVERFLOW") return { status: 431, message: "headers over 16 KiB" };
+  if (code === "HPE_HEADER_OVERFLOW") return { status: 431, message: `headers over ${String(HEADERS_BYTES_MAX >> 10)} KiB` };
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
     const [headers, all] = [limits.headersMs, limits.requestMs].map((ms) => String(ms / 1000));
     return { status: 408, message: `too slow: headers may take ${headers ?? ""} s, a request ${all ?? ""} s` };

@@ -1,11 +1,19 @@
 // What InfluxDB clients ask before and beside writing: is it there, is it well, and (outputs.influxdb) "create my database".
 // Limpet stores nothing, so there is nothing to create and nothing to query.
+import type { Health } from "./probes.js";
 import { type HttpAnswer, type HttpRequest, jsonAnswer, NO_BODY_BYTES, type RequestHead, type Route } from "./server.js";
 
 /** Clients choose their protocol by it: 1.8 also answers /api/v2/write. */
 const INFLUX_VERSION = "1.8.10";
 
-export function influxRoutes(version: string, admit: (head: RequestHead) => HttpAnswer | undefined): readonly Route[] {
+export interface InfluxDoors {
+  readonly version: string;
+  readonly admit: (head: RequestHead) => HttpAnswer | undefined;
+  /** Whether data is taken now. */
+  readonly ready: () => Health;
+}
+
+export function influxRoutes({ version, admit, ready }: InfluxDoors): readonly Route[] {
   const named = { "x-influxdb-version": INFLUX_VERSION, "x-influxdb-build": "limpet" };
   const pong: HttpAnswer = { status: 204, contentType: "", body: "", headers: named };
   const query = (request: HttpRequest): HttpAnswer => queryAnswer(request, named);
@@ -17,9 +25,20 @@ export function influxRoutes(version: string, admit: (head: RequestHead) => Http
     {
       method: "GET",
       path: "/health",
-      answer: () => jsonAnswer(200, { name: "limpet", message: "ready for writes", status: "pass", checks: [], version }),
+      answer: () => {
+        const health = ready();
+        const said = health.ok ? { message: "ready for writes", status: "pass" } : { message: health.reason, status: "fail" };
+        return jsonAnswer(health.ok ? 200 : 503, { name: "limpet", ...said, checks: [], version });
+      },
     },
-    { method: "GET", path: "/ready", answer: () => jsonAnswer(200, { status: "ready" }) },
+    {
+      method: "GET",
+      path: "/ready",
+      answer: () => {
+        const health = ready();
+        return health.ok ? jsonAnswer(200, { status: "ready" }) : jsonAnswer(503, { status: health.reason });
+      },
+    },
   ];
 }
 

@@ -47,6 +47,7 @@ const NOTES_MAX = 1000;
 /** How one kind of endpoint speaks. */
 interface Dialect {
   readonly path: string;
+  readonly methods: readonly ("POST" | "PUT")[];
   /** Query parameter that names the database. */
   readonly database: string;
   readonly precisions: Readonly<Record<string, bigint>>;
@@ -78,20 +79,22 @@ export function refuseV1(status: number, message: string): HttpAnswer {
 }
 
 const DIALECTS: readonly Dialect[] = [
-  { path: "/api/v2/write", database: "bucket", precisions: UNITS, strict: true, refuse: refuseV2 },
-  { path: "/write", database: "db", precisions: UNITS_V1, strict: true, refuse: refuseV1 },
-  { path: "/telegraf", database: "db", precisions: UNITS_V1, strict: false, refuse: refuseV1 },
+  { path: "/api/v2/write", methods: ["POST"], database: "bucket", precisions: UNITS, strict: true, refuse: refuseV2 },
+  { path: "/write", methods: ["POST"], database: "db", precisions: UNITS_V1, strict: true, refuse: refuseV1 },
+  // outputs.http may be told to PUT.
+  { path: "/telegraf", methods: ["POST", "PUT"], database: "db", precisions: UNITS_V1, strict: false, refuse: refuseV1 },
 ];
 
 export function createIngest(options: IngestOptions): Ingest {
   const doors = new Doors(options);
+  const ready = (): Health => (doors.mode === "open" ? { ok: true } : { ok: false, reason: doors.mode });
   return {
     routes: [
-      ...DIALECTS.map((dialect) => doors.lines(dialect)),
+      ...DIALECTS.flatMap((dialect) => dialect.methods.map((method) => doors.lines(dialect, method))),
       doors.series(),
-      ...influxRoutes(options.version, (head) => doors.admit(head, refuseV1)),
+      ...influxRoutes({ version: options.version, admit: (head) => doors.admit(head, refuseV1), ready }),
     ],
-    ready: () => (doors.mode === "open" ? { ok: true } : { ok: false, reason: doors.mode }),
+    ready,
     open: () => {
       doors.mode = "open";
     },
@@ -117,9 +120,9 @@ class Doors {
     return this.#gate.idle();
   }
 
-  lines(dialect: Dialect): Route {
+  lines(dialect: Dialect, method: Route["method"]): Route {
     return {
-      method: "POST",
+      method,
       path: dialect.path,
       admit: (head) => this.admit(head, dialect.refuse),
       refuse: dialect.refuse,

@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import type { Duplex, Writable } from "node:stream";
 import { systemErrorCode } from "../base/systemError.js";
 import type { AnswerCounts } from "./answerCounts.js";
-import { answerBroken, brokenRequestOf } from "./brokenRequest.js";
+import { answerBroken, brokenRequestOf, HEADERS_BYTES_MAX } from "./brokenRequest.js";
 import { BodyBudget, readBody } from "./requestBody.js";
 
 /** A request before its body. */
@@ -76,6 +76,9 @@ export const DEFAULT_LIMITS: ServerLimits = {
  */
 export const NO_BODY_BYTES = 1024;
 
+/** An answer up to here may wait for its reader: the system's own buffer takes most of it. */
+const UNREAD_BYTES_MAX = 65_536;
+
 export interface ServerOptions {
   readonly host: string;
   /** 0: any free port; RunningServer.port tells which. */
@@ -127,8 +130,7 @@ export async function startServer(options: ServerOptions): Promise<ListenResult>
     void serve(serving, request, response);
   };
   const timing = {
-    // A batch names its key ranges in a header: 40 bytes for each that has no neighbour.
-    maxHeaderSize: 1 << 18,
+    maxHeaderSize: HEADERS_BYTES_MAX,
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.idleMs,
@@ -260,7 +262,16 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
     answer.stream?.(response);
     return;
   }
+  if (body.length > UNREAD_BYTES_MAX) cutUnread(response, serving.limits.requestMs);
   response.end(request.method === "HEAD" || answer.status === 204 ? undefined : body);
+}
+
+/** A client that does not read its answer must not hold the memory of it for ever. */
+function cutUnread(response: ServerResponse, afterMs: number): void {
+  const cut = setTimeout(() => response.destroy(), afterMs);
+  response.once("close", () => {
+    clearTimeout(cut);
+  });
 }
 
 /** Reads over the rest of a body nobody wants, for a while: cutting the connection at once could cut the answer off too. */

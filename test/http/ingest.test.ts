@@ -124,6 +124,12 @@ describe("doors: data", () => {
     expect(warnings[0]).toBe("POST /api/v2/write: 2 of 4 lines are not line protocol; line 2, column 4: expected tag");
   });
 
+  test("PUT on /telegraf, as outputs.http may be told -> as POST; on the others 405", async () => {
+    await start();
+    expect((await send("/telegraf", LINE, {}, "PUT")).status).toBe(204);
+    expect([(await send("/api/v2/write", LINE, {}, "PUT")).status, received()]).toEqual([405, 1]);
+  });
+
   test("bad lines only -> /telegraf 204: its output would send them for ever", async () => {
     await start();
     expect((await send("/telegraf", '{"metrics":[]}')).status).toBe(204);
@@ -320,24 +326,6 @@ const WRONG: readonly (readonly [
     400,
     "not a WriteRequest: it holds series of remote write 2.0; the content-type must say which it is\n",
   ],
-  [
-    "remote write as JSON",
-    "POST",
-    "/api/v1/write",
-    { ...WRITE, "content-type": "application/json" },
-    "{}",
-    415,
-    "content-type application/json is not taken; send application/x-protobuf\n",
-  ],
-  [
-    "remote write in gzip",
-    "POST",
-    "/api/v1/write",
-    { ...WRITE, ...GZIP },
-    gzipSync("x"),
-    415,
-    "content-encoding gzip is not taken; send snappy (block format)\n",
-  ],
 ];
 
 describe("doors: wrong requests, word for word", () => {
@@ -493,6 +481,11 @@ describe("doors: pressure and life", () => {
     go();
     await closing;
     expect([(await answer).status, received()]).toEqual([204, 1]);
+    expect(await send("/ready", "", {}, "GET")).toMatchObject({ status: 503, body: '{"status":"stopping"}\n' });
+    expect(await send("/health", "", {}, "GET")).toMatchObject({
+      status: 503,
+      body: expect.stringContaining('"message":"stopping","status":"fail"'),
+    });
     const fresh = createIngest({ read, warn: () => undefined, version: "1" });
     expect(fresh.ready()).toEqual({ ok: false, reason: "starting" });
   });

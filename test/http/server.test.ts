@@ -1,5 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { AnswerCounts } from "#limpet/http/answerCounts.js";
 import { parseListenAddress } from "#limpet/http/listenAddress.js";
@@ -297,5 +298,30 @@ describe("http server: counts", () => {
     const answer = await text;
     expect(answer).toMatch(/^HTTP\/1.1 200 OK/);
     expect(answer).not.toContain("400 Bad Request");
+  });
+
+  test("client that does not read a large answer -> cut", async () => {
+    const gate = new EventEmitter();
+    const entered = once(gate, "entered");
+    const large: Route = {
+      method: "GET",
+      path: "/large",
+      answer: () => {
+        gate.emit("entered");
+        return textAnswer(200, "x".repeat(16 << 20));
+      },
+    };
+    const running = await start([large], { headersMs: 200, requestMs: 200 });
+    const socket = await rawSocket(running);
+    socket.pause();
+    socket.write("GET /large HTTP/1.1\r\nhost: a\r\n\r\n");
+    await entered;
+    let cut = false;
+    socket.on("error", () => (cut = true));
+    // A paused connection learns that it is cut when it writes; blank lines are no request.
+    while (!cut) {
+      socket.write("\r\n");
+      await delay(20);
+    }
   });
 });
