@@ -1,8 +1,10 @@
-// The serving engine against the reference: windows that close by the clock, between them restarts with the state of a snapshot.
+// The serving engine against the reference: windows that close by the clock, between them restarts with the state of a snapshot,
+// and cuts of the key space.
 // `replay` closes everything at the end, so that its snapshots hold no running total and no retired group; these do.
 // LIMPET_RUNS and LIMPET_SEED as in engineReferenceSuite.ts.
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { KEY_END } from "#limpet/slice/keyRange.js";
 import { anyOrder, counters, fromFirstMatch, mixed, type Scenario } from "../reference/arbitraries.js";
 import { differences } from "../reference/compareRows.js";
 import { lineText, telegrafLine } from "../reference/lineText.js";
@@ -43,6 +45,7 @@ function stepsOf(arrivals: readonly Arrival[], random: Random): ServeStep[] {
   const between = (untilMs: number): void => {
     while (random() < 0.5) {
       nowMs += Math.floor(random() * (untilMs - nowMs));
+      if (random() < 0.2) steps.push({ kind: "cut", nowMs, key: Math.floor(random() * KEY_END) });
       steps.push({ kind: random() < 0.3 ? "restart" : "tick", nowMs });
     }
   };
@@ -94,7 +97,7 @@ describe("serving engine", () => {
   });
 
   test.each(properties)(
-    "ticks and restarts: %s -> the reference's rows",
+    "ticks, cuts and restarts: %s -> the reference's rows",
     async (_name, arbitrary) => {
       const seed = process.env["LIMPET_SEED"];
       const limits = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * MS_PER_RUN_MAX, markInterruptAsFailure: true };

@@ -10,6 +10,8 @@ import { WHOLE } from "#limpet/slice/keyRange.js";
 export type ServeStep =
   | { readonly kind: "lines"; readonly nowMs: number; readonly text: string }
   | { readonly kind: "tick"; readonly nowMs: number }
+  /** The Part around a key is cut there. */
+  | { readonly kind: "cut"; readonly nowMs: number; readonly key: number }
   /** Everything goes through a snapshot into a new engine, as in a restart within one moment. */
   | { readonly kind: "restart"; readonly nowMs: number };
 
@@ -35,6 +37,7 @@ export async function serveRows(rulesYaml: string, steps: readonly ServeStep[]):
   try {
     for (const step of steps) {
       if (step.kind === "lines") take(engine.feed(step.nowMs, Buffer.from(step.text)));
+      else if (step.kind === "cut") engine.parts.split(step.key);
       else if (step.kind === "tick") {
         do take(engine.step(step.nowMs, { kind: "tick" }));
         while (engine.busy);
