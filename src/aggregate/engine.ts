@@ -42,7 +42,7 @@ import { WHOLE } from "../slice/keyRange.js";
 import { Admission, type NameLosses } from "./admission.js";
 import { applyBatch, type BatchAnswer, type BatchSaid } from "./batch.js";
 import { type CompiledRule, compileRule } from "./compile.js";
-import { dropDigests } from "./digests.js";
+import { centroidsHeld, dropDigests } from "./digests.js";
 import { backlogOf, dueEnd, isDue } from "./due.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
@@ -239,8 +239,9 @@ export class Engine {
     return heap8.slice(start, start + this.#pending);
   }
 
-  memory(): { readonly bytes: number; readonly bytesMax: number } {
-    return ownedBytes(this.root);
+  /** Flat memory, and the centroids of t-digests, which lie outside of it. */
+  memory(): { readonly bytes: number; readonly bytesMax: number; readonly centroids: number } {
+    return { ...ownedBytes(this.root), centroids: centroidsHeld(this.root) };
   }
 
   /**

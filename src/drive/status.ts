@@ -74,6 +74,7 @@ export function selfStats({ aggregator, sinks, answers, lines }: Watched): SelfS
     badUtf8: ledger.badUtf8,
     samplesPassed: ledger.samplesPassed,
     linesInvalid: ledger.linesInvalid,
+    centroids: aggregator.engine.memory().centroids,
     series: ledger.series,
     windowsPartial: ledger.rules.reduce((sum, rule) => sum + rule.windowsPartial, 0),
     stdoutWaitingBytes: lines?.waitingBytes,

@@ -41,6 +41,8 @@ export interface SelfStats {
   readonly samplesPassed: number;
   /** Lines. */
   readonly linesInvalid: ByReason;
+  /** Of t-digests, now. */
+  readonly centroids: number;
   /** Series known now. */
   readonly series: number;
   readonly windowsPartial: number;
@@ -220,6 +222,13 @@ const DEFINITIONS: readonly Definition<SelfStats>[] = [
     type: "counter",
     labels: ["rule"],
     samples: perRule((r) => r.counterResets),
+  },
+  {
+    name: "limpet_tdigest_centroids",
+    help: "Centroids of `sketch: tdigest` held now, about 200 bytes each.",
+    type: "gauge",
+    labels: [],
+    samples: one((s) => s.centroids),
   },
   { name: "limpet_series", help: "Input series known now.", type: "gauge", labels: [], samples: one((s) => s.series) },
   { name: "limpet_groups", help: "Output groups alive now.", type: "gauge", labels: ["rule"], samples: perRule((r) => r.groups) },

@@ -89,6 +89,16 @@ describe("silence", () => {
 });
 
 describe("counted", () => {
+  test("shadow: a rule that only measures -> its pairs, groups and windows are counted, no row leaves", () => {
+    const engine = openEngine("- { interval: 10s, grace: 1s, by: [s], outputs: [total, max], state: shadow }", { startMs: 0 });
+    feedLines(engine, 1000, "m,s=a f=1 1000", "m,s=b f=1 2000");
+    expect(engine.step(11_000, { kind: "tick" })).toEqual([]);
+    expect(engine.ledger()).toMatchObject({
+      samplesMatched: 2,
+      rules: [{ pairsMatched: 2, pairsApplied: 2, groups: 2, series: 2, windowsFlushed: 1 }],
+    });
+  });
+
   test("ledger: a rounded integer, labels that become one, bytes that are not UTF-8, resets, late samples in totals -> each counted", () => {
     const engine = openEngine("- { interval: 10s, grace: 1s, by: [s], outputs: [total], first_sample: zero }", { startMs: 0 });
     feedLines(engine, 1000, "m,a-b=1,a.b=2,s=a f=9007199254740993i 1000", "m,s=a f=9007199254740992i 2000");
