@@ -78,3 +78,6 @@ const DEFINITIONS: readonly Definition<RouterStats>[] = [
     samples: ({ answers }) => [...answers].map(({ path, status, count }) => [{ path, status: String(status) }, count] as const),
   },
 ];
+
+/** Every limpet_ name of the router's page. */
+export const ROUTER_METRIC_NAMES: readonly string[] = DEFINITIONS.map(({ name }) => name);

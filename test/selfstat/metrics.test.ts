@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { ASSIGNER_METRIC_NAMES, assignerMetricsPage } from "#limpet/selfstat/assignerMetrics.js";
 import { createMetricsPage, METRIC_NAMES, type RuleStats, type SelfStats } from "#limpet/selfstat/metrics.js";
+import { ROUTER_METRIC_NAMES } from "#limpet/selfstat/routerMetrics.js";
 import { parseExposition } from "./exposition.js";
 
 const RULE: RuleStats = {
@@ -168,7 +169,7 @@ describe("metrics page", () => {
   test("operating.md -> explains every metric, and no limpet_ name that does not exist", () => {
     const text = readFileSync("docs/operating.md", "utf8");
     const named = new Set(text.match(/limpet_[a-z_]+/g));
-    expect([...named].sort()).toEqual([...new Set([...METRIC_NAMES, ...ASSIGNER_METRIC_NAMES])].sort());
+    expect([...named].sort()).toEqual([...new Set([...METRIC_NAMES, ...ASSIGNER_METRIC_NAMES, ...ROUTER_METRIC_NAMES])].sort());
   });
 });
 
