@@ -203,7 +203,12 @@ export class Router {
       return;
     }
     for (const from of before.values()) for (const track of [...from.tracks]) this.#move(from, track);
-    for (const lane of this.#lanes.values()) lane.merge();
+    // News is a reason to ask at once, also those who refused or failed before: they may have come back, or got what they lacked.
+    for (const lane of this.#lanes.values()) {
+      for (const track of lane.tracks) track.forgive();
+      lane.merge();
+    }
+    for (const peer of this.#peers.values()) peer.answered();
     for (const [address, peer] of this.#peers) if (peer.inFlight === 0 && !this.#lanes.has(address)) this.#peers.delete(address);
   }
 

@@ -131,6 +131,21 @@ describe("router", () => {
     expect(driven.said.filter(({ kind }) => kind === "fetch").length).toBeGreaterThan(0);
   });
 
+  it("assignment: a new one, while an owner is left alone for refusing or failing -> it is asked at once", () => {
+    for (const how of ["elsewhere", "failed"] as const) {
+      const driven = new Driven([A]);
+      driven.lines(A, "x f=1\n");
+      let [sent] = driven.pass(100);
+      for (let i = 0; i < 6; i++) {
+        if (how === "failed") driven.do({ kind: "failed", attempt: sent?.attempt ?? 0 });
+        else driven.answer(sent as Sent, "elsewhere", { applied: 0 });
+        for (sent = undefined; i < 5 && sent === undefined; ) [sent] = driven.pass(20);
+      }
+      expect(driven.pass(1000)).toEqual([]);
+      expect(shown(driven.do({ kind: "assignment", assignment: assignment(2, A) }))).toEqual(["a 1: 0-1@0/1 x f=1"]);
+    }
+  });
+
   it("wait: for over a second -> the Assignment's owner again", () => {
     const driven = new Driven([A]);
     driven.lines(A, "x f=1\n");
