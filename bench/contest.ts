@@ -37,6 +37,7 @@ export interface Comparison {
   readonly rules: RuleSet;
   readonly mode: Mode;
   readonly door: Door;
+  readonly lines: number;
   readonly sides: Readonly<Record<Setting, Summary>>;
   /** CPU per line of vmagent's better setting over Limpet's. */
   readonly ratio: number;
@@ -75,7 +76,7 @@ export async function compare(contest: Contest): Promise<Comparison> {
   const lines = contest.workload.lineEnds.length;
   const sides = { limpet: summary(runs.limpet, lines), vmagent1: summary(runs.vmagent1, lines), vmagent: summary(runs.vmagent, lines) };
   const ratio = Math.min(sides.vmagent1.nsPerLine, sides.vmagent.nsPerLine) / sides.limpet.nsPerLine;
-  return { rules: contest.rules, mode: contest.mode, door: contest.door, sides, ratio };
+  return { rules: contest.rules, mode: contest.mode, door: contest.door, lines, sides, ratio };
 }
 
 /**

@@ -17,10 +17,15 @@ import { DOORS, type Door } from "./doors.js";
 import { RULE_SETS, type RuleSet } from "./rules.js";
 import { obtainVmagent } from "./vmagent.js";
 
+/** Below it the aim is not held against a run: docs/benchmarks.md says why. */
+const GATED_LINES = 4_800_000;
+const RATIO_MIN = 3;
+
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
 interface Options {
-  readonly lines: number;
+  /** One report each. */
+  readonly lines: readonly number[];
   readonly series: number;
   readonly seed: number;
   readonly fullPrecision: boolean;
@@ -38,29 +43,58 @@ export async function versusVmagent(args: string[]): Promise<number> {
   const options = parseOptions(args);
   const say = (text: string): void => void (options.json ? process.stderr : process.stdout).write(`${text}\n`);
   const vmagent = await obtainVmagent(path.join(ROOT, ".cache", "vmagent"));
-  const { lines, series, seed, fullPrecision, shuffle } = options;
-  const rounds = Math.ceil(lines / series);
   const comparisons: Comparison[] = [];
   say(
     `${os.cpus().length} x ${os.cpus()[0]?.model ?? "?"}, Node ${process.version}, vmagent ${vmagent.version}, load ${os.loadavg()[0]?.toFixed(2) ?? "?"}`,
   );
   for (const mode of options.modes) {
-    const roundMs = mode === "flood" ? Math.floor(WINDOW_MS / rounds) : PACED_ROUND_MS;
-    const workload = makeWorkload({ lines, series, seed, fullPrecision, shuffle, roundMs });
-    say(
-      `${mode}: ${lines} lines, ${series} series, ${(workload.bytes.length / lines).toFixed(1)} B and ${((workload.numericFields + workload.stringFields) / lines).toFixed(2)} fields per line, ${rounds} rounds, ${options.repeats} runs each`,
-    );
-    for (const door of options.doors) {
-      for (const rules of options.ruleSets) {
-        const comparison = await compare({ workload, mode, door, rules, repeats: options.repeats, limpet: options.limpet, vmagent: vmagent.path });
-        comparisons.push(comparison);
-        say(table(comparison));
-      }
-    }
+    // A paced run takes a second per round: the first length says enough.
+    for (const lines of mode === "paced" ? options.lines.slice(0, 1) : options.lines)
+      comparisons.push(...(await compareAt({ options, mode, lines, vmagent: vmagent.path, say })));
   }
   if (options.json)
-    process.stdout.write(`${JSON.stringify({ node: process.version, vmagent: vmagent.version, lines, series, load: os.loadavg(), comparisons })}\n`);
-  return 0;
+    process.stdout.write(
+      `${JSON.stringify({ node: process.version, vmagent: vmagent.version, series: options.series, load: os.loadavg(), comparisons })}\n`,
+    );
+  const missed = comparisons.filter(misses);
+  for (const { rules, lines, ratio } of missed)
+    say(`MISSED: ${rules} ${ratio.toFixed(2)}x at ${lines} lines; the aim is ${RATIO_MIN}x from ${GATED_LINES} lines on`);
+  return missed.length > 0 ? 1 : 0;
+}
+
+/** The aim of plain JavaScript, start-up included, where a run is long enough for start-up not to be most of it. */
+function misses({ mode, door, rules, lines, ratio }: Comparison): boolean {
+  return mode === "flood" && door === "pipe" && (rules === "R1" || rules === "R7") && lines >= GATED_LINES && ratio < RATIO_MIN;
+}
+
+interface Part {
+  readonly options: Options;
+  readonly mode: Mode;
+  readonly lines: number;
+  /** Path of its binary. */
+  readonly vmagent: string;
+  readonly say: (text: string) => void;
+}
+
+/** All doors and rule sets over one workload. */
+async function compareAt({ options, mode, lines, vmagent, say }: Part): Promise<Comparison[]> {
+  const { series, seed, fullPrecision, shuffle, repeats, limpet } = options;
+  const rounds = Math.ceil(lines / series);
+  const roundMs = mode === "flood" ? Math.floor(WINDOW_MS / rounds) : PACED_ROUND_MS;
+  const workload = makeWorkload({ lines, series, seed, fullPrecision, shuffle, roundMs });
+  const perLine = { bytes: workload.bytes.length / lines, fields: (workload.numericFields + workload.stringFields) / lines };
+  say(
+    `${mode}: ${lines} lines, ${series} series, ${perLine.bytes.toFixed(1)} B and ${perLine.fields.toFixed(2)} fields per line, ${rounds} rounds, ${repeats} runs each`,
+  );
+  const comparisons: Comparison[] = [];
+  for (const door of options.doors) {
+    for (const rules of options.ruleSets) {
+      const comparison = await compare({ workload, mode, door, rules, repeats, limpet, vmagent });
+      comparisons.push(comparison);
+      say(table(comparison));
+    }
+  }
+  return comparisons;
 }
 
 function table({ rules, mode, door, sides, ratio }: Comparison): string {
@@ -93,14 +127,15 @@ function parseOptions(args: string[]): Options {
       shuffle: flag,
     },
   });
-  const size = values.tiny ? { lines: 40_000, series: 10_000, repeats: 1 } : { lines: 1_600_000, series: 100_000, repeats: 5 };
-  const whole = (name: "lines" | "series" | "seed" | "repeats", fallback: number): number => {
-    const number = Number(values[name] ?? fallback);
-    if (!Number.isSafeInteger(number) || number < 1) throw new Error(`--${name} ${values[name] ?? ""}: a whole number from 1 on`);
+  const size = values.tiny ? { lines: "40000", series: 10_000, repeats: 1 } : { lines: `1600000,${GATED_LINES}`, series: 100_000, repeats: 5 };
+  const wholeOf = (name: string, text: string): number => {
+    const number = Number(text);
+    if (!Number.isSafeInteger(number) || number < 1) throw new Error(`--${name} ${text}: a whole number from 1 on`);
     return number;
   };
+  const whole = (name: "series" | "seed" | "repeats", fallback: number): number => wholeOf(name, values[name] ?? String(fallback));
   return {
-    lines: whole("lines", size.lines),
+    lines: (values.lines ?? size.lines).split(",").map((text) => wholeOf("lines", text)),
     series: whole("series", size.series),
     seed: whole("seed", 1),
     repeats: whole("repeats", size.repeats),
