@@ -16,6 +16,8 @@ const commands: Readonly<Record<CommandName, () => Promise<(program: Command) =>
   aggregate: async () => (await import("./commands/aggregate.js")).registerAggregate,
   route: async () => (await import("./commands/route.js")).registerRoute,
   assign: async () => (await import("./commands/assign.js")).registerAssign,
+  drain: async () => (await import("./commands/drain.js")).registerDrain,
+  top: async () => (await import("./commands/top.js")).registerTop,
   replay: async () => (await import("./commands/replay.js")).registerReplay,
   check: async () => (await import("./commands/check.js")).registerCheck,
   test: async () => (await import("./commands/test.js")).registerTest,

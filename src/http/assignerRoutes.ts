@@ -5,6 +5,7 @@
 //   PUT  /api/v1/assignment   a Slicelet knows a newer one      GET  /api/v1/rules        newest RuleVersion
 //   GET  /api/v1/assignment   the newest                        GET  /api/v1/rules/HASH   that one
 //   POST /api/v1/drain        {"resource": id or address}       PUT  /api/v1/rules        read the files again
+//                                                               GET  /                    the web page
 import * as z from "zod";
 import type { AssignerDrive } from "../drive/assignerDrive.js";
 import { decodeAssignment } from "../slice/assignmentWire.js";
@@ -12,6 +13,7 @@ import { formatGeneration } from "../slice/generation.js";
 import { decodeReport, encodeReportAnswer } from "../slice/report.js";
 import { encodeRuleVersion, type RuleVersion } from "../slice/ruleVersion.js";
 import { readJson } from "../slice/wire.js";
+import { ASSIGNER_PAGE } from "../ui/assignerPage.js";
 import type { Tokens } from "./auth.js";
 import { type HttpAnswer, type HttpRequest, jsonAnswer, NO_BODY_BYTES, type RequestHead, type Route } from "./server.js";
 
@@ -27,6 +29,8 @@ export interface AssignerDoors {
   readonly reload: (activeFromMs: number | undefined) => Promise<{ readonly ok: boolean; readonly message: string }>;
 }
 
+/** The page runs its own script and asks this server, nothing else. */
+const PAGE_HEADERS = { "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'" };
 const DRAIN_BYTES_MAX = 4096;
 
 export function assignerRoutes(doors: AssignerDoors): readonly Route[] {
@@ -46,6 +50,11 @@ export function assignerRoutes(doors: AssignerDoors): readonly Route[] {
     { method: "GET", path: "/api/v1/rules/*", admit, answer: ({ path }) => rulesAnswer(doors, path.split("/").at(-1)) },
     { method: "PUT", path: "/api/v1/rules", admit: admin, bodyBytesMax: NO_BODY_BYTES, answer: (request) => reload(doors, request) },
     { method: "POST", path: "/api/v1/drain", admit: admin, bodyBytesMax: DRAIN_BYTES_MAX, answer: (request) => drain(drive, request) },
+    {
+      method: "GET",
+      path: "/",
+      answer: () => ({ status: 200, contentType: "text/html; charset=utf-8", headers: PAGE_HEADERS, body: ASSIGNER_PAGE }),
+    },
   ];
 }
 

@@ -3,7 +3,7 @@
 import { Assigner, type AssignerAction, type AssignerEvent } from "#limpet/assign/assigner.js";
 import type { Decision } from "#limpet/assign/decision.js";
 import type { AssignerLimits } from "#limpet/assign/limits.js";
-import { type Assignment, assignmentFault } from "#limpet/slice/assignment.js";
+import { type Assignment, assignmentFault, type Slice } from "#limpet/slice/assignment.js";
 import { assignmentTable } from "#limpet/slice/assignmentTable.js";
 import { compareGenerations, type Generation, isNewer, NO_GENERATION } from "#limpet/slice/generation.js";
 import { KEY_END, type KeyRange, overlap, without } from "#limpet/slice/keyRange.js";
@@ -275,6 +275,7 @@ export class Cluster {
       for (let i = at; (before.slices[i]?.low ?? KEY_END) < slice.high; i++) {
         const old = before.slices[i];
         const part = old === undefined ? undefined : overlap(old, slice);
+        if (old !== undefined && part !== undefined) checkTerms(old, slice);
         if (old === undefined || part === undefined || old.owner === slice.owner || old.owner === null) continue;
         // The same process come back is no move.
         if (slice.owner !== null && old.owner.split("@")[0] === slice.owner.split("@")[0] && compareGenerations(old.term, slice.term) === 0) continue;
@@ -330,6 +331,15 @@ export class Cluster {
       slicelet.aborted.push({ low: handing.low, high: handing.high, number: handing.move });
     }
   }
+}
+
+/** Terms never go back, and in one term there is one owner: the same process, or the one that came back with its state. */
+function checkTerms(before: Slice, after: Slice): void {
+  const order = compareGenerations(after.term, before.term);
+  if (order < 0) throw new Error(`the term of ${String(after.low)} went back`);
+  const placeOf = (owner: string): string => owner.split("@")[0] ?? owner;
+  if (order !== 0 || before.owner === null || after.owner === null || placeOf(before.owner) === placeOf(after.owner)) return;
+  throw new Error(`${before.owner} and ${after.owner} own ${String(after.low)} in one term`);
 }
 
 function cutOut(serves: readonly Served[], taken: KeyRange): Served[] {
