@@ -17,7 +17,7 @@ import type { InputTarget } from "../execd/stdin.js";
 import type { Health } from "../http/probes.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { BlockOutcome, Sink } from "../sink/sink.js";
-import { WHOLE } from "../slice/keyRange.js";
+import { type KeyRange, overlap, WHOLE } from "../slice/keyRange.js";
 
 /** Where the clean-stop checkpoint lies. */
 export interface CheckpointStore {
@@ -78,6 +78,9 @@ export class Aggregator implements InputTarget {
   #ended: (() => void) | undefined;
   /** Resolves at the end of the input. */
   readonly inputEnded: Promise<void>;
+  /** Key ranges of blocks that some sink has not answered for; one object each. */
+  readonly #owed = new Set<KeyRange>();
+  #waiting: { readonly range: KeyRange; readonly resolve: () => void }[] = [];
   rowsSent = 0;
   flushLagSeconds: number | undefined;
 
@@ -119,6 +122,9 @@ export class Aggregator implements InputTarget {
    */
   reload(fresh: Engine): void {
     const restored = restoreSnapshot(fresh, takeSnapshot(this.#engine, WHOLE, { term: "0.0", number: 1 }));
+    // A range that is being moved stays frozen, and one that has come waits on.
+    for (const { mode, low, high } of this.#engine.parts.list)
+      if (mode !== "serving") for (const part of fresh.parts.cut({ low, high }) ?? []) fresh.parts.setMode(part, mode);
     fresh.succeed(this.#engine);
     // Of several reloads between two reads, the read lands in the first one's engine.
     if (this.#retired === undefined) this.#retired = this.#engine;
@@ -155,6 +161,17 @@ export class Aggregator implements InputTarget {
       if (document.done) return;
       await nextTurn();
     }
+  }
+
+  /** Resolves when every row of a key range that was given to the sinks has its answer. */
+  settled(range: KeyRange): Promise<void> {
+    if (!this.#owes(range)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ range, resolve }));
+  }
+
+  #owes(range: KeyRange): boolean {
+    for (const owed of this.#owed) if (overlap(owed, range) !== undefined) return true;
+    return false;
   }
 
   /** Windows closed, rows sent, state kept as far as possible; at most about `deadlineMs`. Later calls wait for the first. */
@@ -268,15 +285,27 @@ export class Aggregator implements InputTarget {
     const { mark } = block;
     const takers = mark === undefined ? sinks : sinks.filter((sink) => sink.marks.has(mark));
     let waiting = takers.length;
+    const owed: KeyRange = { ...(block.range ?? WHOLE) };
+    if (waiting > 0) this.#owed.add(owed);
     this.rowsSent += block.rowCount * takers.length;
     for (const sink of takers) {
       sink.offer(block, (outcome) => {
         waiting--;
+        if (waiting === 0) this.#paid(owed);
         this.#noteLoss(sink, outcome);
         if (timed && waiting === 0 && mark === undefined && outcome.stored > 0)
           this.flushLagSeconds = Math.max(0, clock.now() - block.windowEndMs) / 1000;
       });
     }
+  }
+
+  #paid(owed: KeyRange): void {
+    this.#owed.delete(owed);
+    if (this.#waiting.length === 0) return;
+    const still = this.#waiting.filter(({ range }) => this.#owes(range));
+    const done = this.#waiting.filter((waiting) => !still.includes(waiting));
+    this.#waiting = still;
+    for (const { resolve } of done) resolve();
   }
 
   #noteLoss(sink: Sink, { dropped }: BlockOutcome): void {

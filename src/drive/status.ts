@@ -118,7 +118,10 @@ export function processLedger({ aggregator, sinks }: Watched): ProcessLedger {
 }
 
 /** `GET /api/v1/status`. */
-export function statusPage(watched: Watched, about: { readonly version: string; readonly mode: string; readonly startedMs: number }): unknown {
+export function statusPage(
+  watched: Watched,
+  about: { readonly version: string; readonly mode: string; readonly startedMs: number },
+): Readonly<Record<string, unknown>> {
   const { sinks } = watched;
   const { engine } = watched.aggregator;
   return {

@@ -60,7 +60,7 @@ export interface SelfStats {
 
 /** A page of the aggregator that calls `snapshot` once per scrape. */
 export function createMetricsPage(snapshot: () => SelfStats): MetricsPage {
-  return metricsPage(DEFINITIONS, snapshot);
+  return metricsPage(selfDefinitions, snapshot);
 }
 
 function one(read: (stats: SelfStats) => number | undefined): (stats: SelfStats) => Samples {
@@ -96,7 +96,7 @@ function sinkDrops(stats: SelfStats): Samples {
   );
 }
 
-const DEFINITIONS: readonly Definition<SelfStats>[] = [
+export const selfDefinitions: readonly Definition<SelfStats>[] = [
   {
     name: "limpet_samples_received_total",
     help: "Samples read from valid lines.",
@@ -285,4 +285,4 @@ const DEFINITIONS: readonly Definition<SelfStats>[] = [
 ];
 
 /** Every limpet_ name of the page. The documentation is checked against it. */
-export const METRIC_NAMES: readonly string[] = DEFINITIONS.map((definition) => definition.name);
+export const METRIC_NAMES: readonly string[] = selfDefinitions.map((definition) => definition.name);

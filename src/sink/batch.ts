@@ -8,6 +8,8 @@ export interface QueuedBlock {
   readonly rule: string;
   readonly windowEndMs: number;
   readonly mark: MarkKind | undefined;
+  /** It is a key range's part of its window: other blocks of that window are of other series. */
+  readonly isRange: boolean;
   /** Emptied when settled, so that nothing that still points here keeps them alive. */
   bytes: Uint8Array;
   readonly offeredMs: number;

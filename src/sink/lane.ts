@@ -37,14 +37,14 @@ export function newLane(index: number): Lane {
 }
 
 /**
- * The next rows of the lane as a batch; undefined when it has none. Never two blocks of one rule, that is two windows of a series:
+ * The next rows of the lane as a batch; undefined when it has none. Never two windows of one rule, that is of a series:
  * when the answer is lost the batch comes again, and Prometheus takes a sample twice only if it is the newest of its series.
  */
 export function takeBatch(lane: Lane, limits: BatchLimits): Batch | undefined {
   const piece = lane.cut.pop();
   if (piece !== undefined) return piece;
   const batch: Batch = { blocks: [], starts: [], budget: { left: limits.cutsMax } };
-  const rules = new Set<string>();
+  const windows = new Map<string, string>();
   let last: QueuedBlock | undefined;
   let bytes = 0;
   for (;;) {
@@ -52,9 +52,14 @@ export function takeBatch(lane: Lane, limits: BatchLimits): Batch | undefined {
     if (part === undefined) break;
     const rowBytes = part.rows[part.next + 1] ?? 0;
     if (batch.starts.length > 0 && (batch.starts.length >= limits.rowsMax || bytes + rowBytes > limits.bytesMax)) break;
-    if (part.block !== last && rules.has(part.block.rule)) break;
+    if (part.block !== last) {
+      // Blocks of one window and mark are of different key ranges, and so of different series.
+      const { rule, windowEndMs, mark = "", isRange, id } = part.block;
+      const window = isRange ? `${String(windowEndMs)} ${mark}` : `block ${String(id)}`;
+      if ((windows.get(rule) ?? window) !== window) break;
+      windows.set(rule, window);
+    }
     last = part.block;
-    rules.add(last.rule);
     batch.blocks.push(part.block);
     batch.starts.push(part.rows[part.next] ?? 0);
     bytes += rowBytes;

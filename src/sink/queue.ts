@@ -128,6 +128,7 @@ export class SinkQueue {
       rule: block.rule,
       windowEndMs: block.windowEndMs,
       mark: block.mark,
+      isRange: block.range !== undefined,
       bytes: block.bytes,
       offeredMs: nowMs,
       cost: block.bytes.length + 8 * block.rowCount + blockCost,

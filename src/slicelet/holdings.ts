@@ -51,11 +51,15 @@ export interface Holdings {
   /** About how many bytes the next increment would have. */
   changedBytes(range: KeyRange): number;
   /**
-   * A numbered copy of a peer, in rising numbers. False: what it builds on is missing or it is damaged; then only a full one helps.
+   * A numbered copy of a peer, in rising numbers; the bytes say which. send_full: what it builds on is not here. refused: it can never
+   * be used here (damaged, no memory, rules that are not in force), and nothing of it is left.
    */
-  receive(range: KeyRange, number: CopyNumber, bytes: Uint8Array): boolean;
-  /** The copy becomes the state of the range, frozen, its term being the move. Returns the rows that came with it. */
-  install(range: KeyRange, move: Generation): Outbox;
+  receive(range: KeyRange, bytes: Uint8Array, number: CopyNumber): "stored" | "send_full" | "refused";
+  /**
+   * The copy becomes the state of the range, frozen, its term being the move. Returns the rows that came with it; undefined: there is
+   * no whole copy.
+   */
+  install(range: KeyRange, move: Generation): Outbox | undefined;
   /** A move in that is dead. */
   discard(range: KeyRange, move: Generation): void;
   /** Takes over what lies in --data of this range and term. */

@@ -35,11 +35,14 @@ export class Incoming {
     const known = this.#arriving.get(keyOf(head));
     if (known?.installed === true) return "installed";
     if (known === undefined && !isNewer(move, current)) return compareGenerations(move, current) === 0 && this.#serves(head) ? "serving" : "refused";
-    if (!this.#holdings.receive({ low, high }, { move, number, full }, bytes)) return "send_full";
+    const received = this.#holdings.receive({ low, high }, bytes, { move, number, full });
+    if (received !== "stored") return received;
     const arriving = known ?? { low, high, move, installed: false, outbox: [] };
     this.#arriving.set(keyOf(head), arriving);
     if (!final) return "stored";
-    arriving.outbox = this.#holdings.install({ low, high }, move);
+    const outbox = this.#holdings.install({ low, high }, move);
+    if (outbox === undefined) return "send_full";
+    arriving.outbox = outbox;
     arriving.installed = true;
     return "installed";
   }

@@ -89,6 +89,10 @@ export class Slicelet {
     this.#offers = options.offers;
   }
 
+  get self(): SliceletOptions["self"] {
+    return this.#options.self;
+  }
+
   get assignment(): Assignment | undefined {
     return this.#assignment;
   }

@@ -139,11 +139,11 @@ export class ModelHoldings implements Holdings {
     return this.#within(range).reduce((sum, part) => sum + part.changed.size * 100, 0);
   }
 
-  receive(range: KeyRange, { move, number, full }: CopyNumber, bytes: Uint8Array): boolean {
+  receive(range: KeyRange, bytes: Uint8Array, { move, number, full }: CopyNumber): "stored" | "send_full" {
     const key = `${String(range.low)}@${String(move.incarnation)}.${String(move.number)}`;
     const before = this.#copies.get(key);
-    if (before !== undefined && number <= before.number) return true;
-    if (!full && before?.number !== number - 1) return false;
+    if (before !== undefined && number <= before.number) return "stored";
+    if (!full && before?.number !== number - 1) return "send_full";
     // One cursor vector per move is what this model can carry: a cut range is joined before it is copied.
     const { parts, outbox } = JSON.parse(new TextDecoder().decode(bytes)) as { parts: WirePart[]; outbox: Outbox };
     const groups = full ? new Map<number, Group>() : (before?.groups ?? new Map<number, Group>());
@@ -152,7 +152,7 @@ export class ModelHoldings implements Holdings {
         groups.set(at, { total, windows: new Map(windows.map(([w, count, ids]) => [w, { count, ids }])) });
     this.#wire.set(key, parts);
     this.#copies.set(key, { groups, rest: { cursors: new Map(), closedMs: 0, pairs: 0 }, number, outbox });
-    return true;
+    return "stored";
   }
 
   readonly #wire = new Map<string, WirePart[]>();

@@ -2,7 +2,7 @@
 // that loses, delays and refuses, under which conservation, order per series and one request per series in flight must hold.
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { RowReader } from "#limpet/metric/rowBlock.js";
+import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
 import { labelProblem } from "#limpet/metric/rowLabels.js";
 import { judge } from "#limpet/plugins/sinks/remote-write/judge.js";
 import type { Answer } from "#limpet/sink/answer.js";
@@ -136,6 +136,23 @@ describe("sink queue: sending", () => {
     expect(rig.sent()).toEqual(["a@1", "b@1"]);
     rig.answer(0, 204);
     expect(rig.sent()).toEqual(["a@2", "b@2"]);
+  });
+
+  test("queue: key ranges of one window waiting -> one request; the next window and other marks of it -> another", () => {
+    const rig = new Rig({ batch: { rowsMax: 100, bytesMax: 100_000, cutsMax: 8 } });
+    const offer = (id: number, names: string, low: number, about: Partial<RowBlock> = {}): void => {
+      const block = { ...blockOf(series(names, 1)), windowEndMs: 1000, range: { low, high: low + 1 }, ...about };
+      rig.act(rig.queue.step(rig.nowMs, { kind: "offer", id, block }));
+    };
+    rig.fail(0);
+    rig.offer(0, series("x", 1), "other");
+    offer(1, "ab", 0);
+    offer(2, "cd", 1);
+    offer(3, "e", 2, { mark: "stale" });
+    offer(4, "f", 3, { windowEndMs: 2000, mark: "stale" });
+    const sent: string[][] = [];
+    for (rig.answer(0, 204); rig.sent().length > 0; rig.answer(0, 204)) sent.push(rig.sent());
+    expect(sent).toEqual([["a@1", "b@1", "c@1", "d@1"], ["e@1"], ["f@1"]]);
   });
 
   test("queue: rows larger than the batch's bytes -> batches by bytes, a single large row alone", () => {

@@ -1,14 +1,13 @@
 // `limpet aggregate`: the aggregator. Under Telegraf's outputs.execd it lives from the first byte on stdin to its end.
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
-import { ENGINE_BYTES_MAX, Engine } from "../../aggregate/engine.js";
-import type { Output } from "../../aggregate/output.js";
 import type { Rule } from "../../aggregate/rule.js";
 import { SnapshotError } from "../../aggregate/snapshotError.js";
 import { SteadyClock } from "../../base/clock.js";
 import { counted } from "../../base/counted.js";
-import { createLog, type Log, streamWriter } from "../../base/log.js";
+import type { Log } from "../../base/log.js";
 import { systemErrorCode } from "../../base/systemError.js";
 import { Aggregator, type Stopped } from "../../drive/aggregator.js";
 import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
@@ -21,33 +20,30 @@ import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
 import { type RunningServer, startServer } from "../../http/server.js";
 import { createMetricsPage } from "../../selfstat/metrics.js";
-import type { Sink } from "../../sink/sink.js";
 import { checkpointFile } from "../../store/checkpointFile.js";
+import { crash, type EndOptions, engineOpener, openLog } from "../aggregateEnds.js";
 import { type Mode, type ModeName, modeNames, modeOf } from "../aggregateMode.js";
 import { openData } from "../dataFolder.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { type LoadedRules, loadRules } from "../loadRules.js";
-import { openSinks, sinkEntries, writesStdout } from "../openSinks.js";
+import { openSinks, sinkEntries } from "../openSinks.js";
 import { byteSize, collect, duration, option, UsageError } from "../options.js";
 import { createReloader } from "../reloader.js";
-import type { SinkEntry } from "../sinkList.js";
 import { version } from "../version.js";
 
-interface AggregateOptions extends ListenOptions {
+interface AggregateOptions extends ListenOptions, EndOptions {
   readonly rules?: readonly string[];
   readonly mode?: ModeName;
-  readonly sink?: readonly string[];
-  /** From limpet.yaml. */
-  readonly sinks?: readonly SinkEntry[];
   readonly listen?: string;
   readonly dbLabel?: string;
   readonly data?: string;
-  readonly naming: "telegraf" | "vmagent";
-  readonly unmatched?: "drop" | "pass";
-  readonly maxFuture: number;
-  readonly memoryMax: number;
-  readonly sinkQueueMax: number;
+  readonly assigner?: string;
+  readonly advertise?: string;
+  readonly cluster: string;
+  readonly name: string;
+  readonly retentionMax: number;
+  readonly drainDeadline: number;
 }
 
 /** SIGTERM comes 5 s after EOF and SIGKILL 5 s later; we want to be gone before the first. */
@@ -95,15 +91,19 @@ export function registerAggregate(program: Command): void {
         .argParser(byteSize)
         .default(256 * 2 ** 20, "256MiB"),
     )
+    .addOption(option("--assigner <url>", "own what this assigner gives; rules come from there too, e.g. http://127.0.0.1:4580"))
+    .addOption(option("--advertise <url>", "with --assigner: where routers and other aggregators reach this one (the address it listens on)"))
+    .addOption(option("--cluster <name>", "with --assigner: the cluster it belongs to").default("limpet"))
+    .addOption(option("--name <name>", "with --assigner: what owners call the router inside").default(hostname().replace(/[^\w-]/g, "-")))
+    .addOption(
+      option("--retention-max <size>", "with --assigner: cap of the lines that are kept until their owners have them")
+        .argParser(byteSize)
+        .default(256 * 2 ** 20, "256MiB"),
+    )
+    .addOption(option("--drain-deadline <duration>", "with --assigner: how long a stop hands slices on").argParser(duration).default(25_000, "25s"))
     .action(async (_options: unknown, command: Command) => {
       await aggregate(command.opts<AggregateOptions>());
     });
-}
-
-/** Where rows go to stdout, nothing else does. */
-function openLog(mode: Mode, sinks: readonly SinkEntry[]): Log {
-  const write = streamWriter({ stdout: process.stdout, stderr: process.stderr });
-  return createLog({ mode: sinks.some(writesStdout) ? "serve" : mode.name, write, now: () => performance.now() });
 }
 
 /** The listener. With the default port a taken one is no failure: Telegraf may start us twice. */
@@ -150,33 +150,6 @@ async function listen(
   return undefined;
 }
 
-/** Makes engines for these sinks, at the start and at reloads. */
-function engineOpener(
-  { naming, maxFuture, memoryMax, unmatched = "drop" }: AggregateOptions,
-  { writesMetrics }: Mode,
-  { outputs, sinks }: { readonly outputs: ReadonlyMap<string, Output>; readonly sinks: readonly Sink[] },
-): (rules: readonly Rule[], startMs: number) => Engine {
-  if (memoryMax > ENGINE_BYTES_MAX) throw new UsageError(`--memory-max of ${String(memoryMax)} bytes: a process can use ${String(ENGINE_BYTES_MAX)}`);
-  const marks = new Set(sinks.flatMap((sink) => [...sink.marks]));
-  return (rules, startMs) => {
-    try {
-      return new Engine({
-        rules,
-        outputs,
-        naming,
-        startMs,
-        maxFutureMs: maxFuture,
-        memoryBytesMax: memoryMax,
-        marks,
-        pass: { as: writesMetrics ? "lines" : "rows", unmatched },
-      });
-    } catch (error) {
-      // What the constructor can meet is a cap below what empty tables need.
-      throw new UsageError(`--memory-max of ${String(memoryMax)} bytes: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
-}
-
 /** What to say of a checkpoint that cannot be gone on with. */
 function startFailure(folder: string, error: unknown): unknown {
   if (error instanceof SnapshotError) {
@@ -197,6 +170,7 @@ function acceptedRules({ rules, messages }: LoadedRules, log: Log): readonly Rul
 /** Opens the engine's, the host's and the sinks' ends and wires them. */
 async function aggregate(given: AggregateOptions): Promise<void> {
   const mode = modeOf(given.mode, stdinKind());
+  if (given.assigner !== undefined) return (await import("../sharded.js")).aggregateSharded({ ...given, assigner: given.assigner }, mode);
   const options = { ...given, unmatched: given.unmatched ?? mode.unmatched };
   const { rules: patterns, naming, unmatched } = options;
   if (patterns === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
@@ -268,13 +242,6 @@ async function aggregate(given: AggregateOptions): Promise<void> {
 async function leave(mode: Mode): Promise<void> {
   if (mode.reads !== undefined) await delay(LINGER_MS);
   if (process.stdout.writableLength + process.stderr.writableLength > 0) process.exit();
-}
-
-function crash(error: unknown): void {
-  process.stderr.write(
-    `E! broken invariant, this process ends: ${error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " | ") : String(error)}\n`,
-  );
-  process.exit(1);
 }
 
 function farewell(watched: Watched, { rowsUnsent, linesUnsent }: Stopped & { readonly linesUnsent: number }, log: Log): void {

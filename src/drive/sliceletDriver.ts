@@ -1,0 +1,219 @@
+// Drives a Slicelet: requests and Assignments go in as events, what it wants is carried out, time passes.
+//
+//   starting ──a first Assignment──▶ serving ──drain──▶ draining ──everything handed on, or the deadline──▶ stopped
+import type { SteadyClock } from "../base/clock.js";
+import type { Log } from "../base/log.js";
+import type { PeerClient } from "../http/peerClient.js";
+import type { Health } from "../http/probes.js";
+import type { Assignment } from "../slice/assignment.js";
+import type { BatchHead } from "../slice/batch.js";
+import type { BatchAnswer } from "../slice/batchWire.js";
+import { formatGeneration, type Generation, isNewer, NO_GENERATION } from "../slice/generation.js";
+import { formatKeyRange, type KeyRange } from "../slice/keyRange.js";
+import type { Holdings } from "../slicelet/holdings.js";
+import type { CopyAnswer, CopyHead, Go, GoAnswer } from "../slicelet/messages.js";
+import type { OutgoingAction } from "../slicelet/outgoing.js";
+import { describeMove, type Slicelet, type SliceletAction, type SliceletEvent } from "../slicelet/slicelet.js";
+
+export interface SliceletDriverOptions {
+  readonly slicelet: Slicelet;
+  /** The Slicelet's, to count. */
+  readonly holdings: Holdings;
+  readonly peers: PeerClient;
+  readonly clock: SteadyClock;
+  readonly log: Log;
+  /** Resolves when the sinks have answered for every row of the range. */
+  readonly settled: (range: KeyRange) => Promise<void>;
+  /** A newer Assignment is about: get it. */
+  readonly onBehind: () => void;
+  /** A broken invariant: the process must end. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** How often, and how long for one range; by reason of the Slicelet. */
+export interface MoveCounts {
+  out: number;
+  in: number;
+  aborted: number;
+  lost: number;
+  /** The last 1000 pauses, ms. */
+  readonly pausesMs: number[];
+}
+
+const TICK_MS = 100;
+const PAUSES_MAX = 1000;
+
+export class SliceletDriver {
+  readonly slicelet: Slicelet;
+  readonly moves: MoveCounts = { out: 0, in: 0, aborted: 0, lost: 0, pausesMs: [] };
+  readonly #options: SliceletDriverOptions;
+  readonly #replies = new Map<number, SliceletAction>();
+  #reply = 0;
+  #ticking: NodeJS.Timeout | undefined;
+  #reporting = false;
+  #cpu = { atMs: 0, usedMs: 0 };
+  #drained: (() => void) | undefined;
+
+  constructor(options: SliceletDriverOptions) {
+    this.#options = options;
+    this.slicelet = options.slicelet;
+  }
+
+  start(): void {
+    this.#ticking ??= setInterval(() => {
+      this.#measure();
+      this.#step({ kind: "tick" });
+    }, TICK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#ticking);
+  }
+
+  get generation(): Generation {
+    return this.slicelet.assignment?.generation ?? NO_GENERATION;
+  }
+
+  get slicesOwned(): number {
+    return this.#options.holdings.held().filter(({ frozen }) => !frozen).length;
+  }
+
+  ready(): Health {
+    if (this.slicelet.assignment === undefined) return { ok: false, reason: "waiting for an assignment" };
+    return this.slicelet.state === "running" ? { ok: true } : { ok: false, reason: this.slicelet.state };
+  }
+
+  assignment(assignment: Assignment): void {
+    this.#step({ kind: "assignment", assignment });
+  }
+
+  /** `generation`: the newest one the router knows. */
+  batch(head: BatchHead, generation: Generation, body: Uint8Array): BatchAnswer {
+    if (isNewer(generation, this.generation)) this.#options.onBehind();
+    const action = this.#ask((reply) => ({ kind: "batch", head, body, reply }));
+    if (action?.kind !== "answer") throw new Error("a batch without an answer");
+    return { generation: this.generation, ranges: action.answers };
+  }
+
+  copy(head: CopyHead, bytes: Uint8Array): CopyAnswer {
+    const action = this.#ask((reply) => ({ kind: "copy", head, bytes, reply }));
+    return action?.kind === "copy_answer" ? action.answer : "refused";
+  }
+
+  go(go: Go): GoAnswer {
+    const action = this.#ask((reply) => ({ kind: "go", go, reply }));
+    return action?.kind === "go_answer" ? action.answer : "unknown";
+  }
+
+  /** Hands everything on. Resolves when nothing is held any more; whoever calls has a deadline of its own. */
+  drain(): Promise<void> {
+    const drained = new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+    this.#step({ kind: "stop", how: "drain" });
+    return drained;
+  }
+
+  #ask(make: (reply: number) => SliceletEvent): SliceletAction | undefined {
+    const reply = ++this.#reply;
+    this.#step(make(reply));
+    const action = this.#replies.get(reply);
+    this.#replies.delete(reply);
+    return action;
+  }
+
+  #step(event: SliceletEvent): void {
+    try {
+      for (const action of this.slicelet.step(this.#options.clock.now(), event)) this.#carryOut(action);
+    } catch (error) {
+      this.#options.onBroken(error);
+    }
+  }
+
+  #carryOut(action: SliceletAction): void {
+    const { log, peers } = this.#options;
+    switch (action.kind) {
+      case "answer":
+      case "copy_answer":
+      case "go_answer":
+        this.#replies.set(action.reply, action);
+        return;
+      case "send_copy":
+      case "send_go":
+      case "withdraw":
+      case "resume":
+        void this.#move(action);
+        return;
+      case "report":
+        if (!this.#reporting) void this.#report(action);
+        return;
+      case "put_assignment":
+        void peers.putAssignment(action.assignment);
+        return;
+      case "moved":
+        this.moves[action.how]++;
+        if (action.how === "out" && this.moves.pausesMs.push(action.pauseMs) > PAUSES_MAX) this.moves.pausesMs.shift();
+        log[action.how === "aborted" ? "warn" : "info"](describeMove(action), `slice moved ${action.how}`);
+        return;
+      case "lost":
+        this.moves.lost++;
+        log.error(`slice ${formatKeyRange(action.range)} is lost here: ${action.reason}`, "slice lost");
+        return;
+      case "drained":
+        this.#drained?.();
+    }
+  }
+
+  async #move(action: OutgoingAction): Promise<void> {
+    const { peers, log, settled } = this.#options;
+    if (action.kind === "resume") {
+      if (action.outbox.length > 0) throw new Error("rows stay with the sinks they were given to");
+    } else if (action.kind === "withdraw") {
+      await settled(action.range);
+      this.#step({ kind: "withdrawn", range: action.range, move: action.move, outbox: [] });
+    } else if (action.kind === "send_copy") {
+      const sent = await peers.copy(action.address, action.head, action.bytes);
+      if (sent.ok) this.#step({ kind: "copy_answered", head: action.head, answer: sent.value.answer });
+      else log.warn(`copy of slice ${formatKeyRange(action.head)} to ${action.address}: ${sent.error}; it is sent again`, `copy ${action.address}`);
+    } else {
+      const sent = await peers.go(action.address, action.go);
+      if (sent.ok) this.#step({ kind: "go_answered", go: action.go, answer: sent.value.answer });
+      else log.warn(`go for slice ${formatKeyRange(action.go)} to ${action.address}: ${sent.error}; it is said again`, `go ${action.address}`);
+    }
+  }
+
+  /** One at a time: the next one says everything again. */
+  async #report({ report }: Extract<SliceletAction, { kind: "report" }>): Promise<void> {
+    this.#reporting = true;
+    const read = await this.#options.peers.report(report);
+    this.#reporting = false;
+    if (!read.ok) {
+      this.#options.log.warn(`the assigner does not hear us: ${read.error}; everything goes on, but nothing moves`, "assigner");
+      return;
+    }
+    if (isNewer(read.value.generation, this.generation)) this.#options.onBehind();
+    this.#step({ kind: "reported", answer: read.value });
+  }
+
+  /** The share of one core that this process used of late. */
+  #measure(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#cpu.atMs < 1000) return;
+    const { user, system } = process.cpuUsage();
+    const usedMs = (user + system) / 1000;
+    if (this.#cpu.atMs > 0) this.#step({ kind: "load", load: (usedMs - this.#cpu.usedMs) / (nowMs - this.#cpu.atMs) });
+    this.#cpu = { atMs: nowMs, usedMs };
+  }
+
+  /** For people. */
+  status(): Readonly<Record<string, unknown>> {
+    const { assignment, state, moving } = this.slicelet;
+    return {
+      state,
+      generation: formatGeneration(this.generation),
+      slices_moving: moving.length,
+      slices_known: assignment?.slices.length ?? 0,
+      moves: { out: this.moves.out, in: this.moves.in, aborted: this.moves.aborted, lost: this.moves.lost },
+    };
+  }
+}
