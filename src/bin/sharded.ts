@@ -64,6 +64,7 @@ const STDIN_PATIENCE_MS = 3500;
 const HEARTBEAT_MS = 500;
 const PEER_TIMEOUT_MS = 5000;
 const HOLD_MS = 60_000;
+const WAITING = "waiting for the assigner's rules";
 
 /** Throws UsageError for what cannot be together. */
 function check({ rules, data, assigner, advertise, unmatched }: ShardedOptions, mode: Mode): void {
@@ -80,16 +81,10 @@ function check({ rules, data, assigner, advertise, unmatched }: ShardedOptions, 
       throw new UsageError(`${flag ?? ""} ${url}: http(s)://HOST:PORT is wanted`);
 }
 
-/** The listener has to be there before anybody can be told where it is; its doors open when there is something behind them. */
-async function openServer(
-  options: ShardedOptions,
-  listening: Listening,
-  answers: AnswerCounts,
-  log: Log,
-): Promise<{ server: RunningServer; routes: Route[] }> {
+/** The listener has to be there before anybody can be told where it is; until there is something behind its doors they answer 503. */
+async function openServer({ options, listening, answers, log }: Entrance, routes: readonly Route[]): Promise<RunningServer> {
   const address = parseListenAddress(options.listen ?? DEFAULT_LISTEN);
   if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
-  const routes: Route[] = [];
   const result = await startServer({
     host: address.host,
     port: address.port,
@@ -103,7 +98,7 @@ async function openServer(
     },
   });
   if (!result.ok) throw new UsageError(`--listen ${options.listen ?? DEFAULT_LISTEN}: ${result.message}`);
-  return { server: result.server, routes };
+  return result.server;
 }
 
 /** Opens all of it, runs until told to stop, hands on what it owns. */
@@ -119,8 +114,9 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
     },
   });
   const sinks = await openSinks(entries, log);
-  const answers = new AnswerCounts();
-  const { server, routes } = await openServer(options, listening, answers, log);
+  const entrance: Entrance = { options, listening, answers: new AnswerCounts(), log, mode, inside: undefined };
+  const { ingest, routes } = makeDoors(entrance);
+  const server = await openServer(entrance, routes);
   const ground = await layGround({ options, listening, server, log });
   const first = await Promise.race([ground.rules.first(), signals.stop]);
   if (first === undefined) {
@@ -154,8 +150,9 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
       owner.assignment(assignment);
     },
   });
-  const members: Members = { ...ground, watched: { aggregator, sinks, answers }, owner, router };
-  const ingest = openDoors(members, routes, mode);
+  const members: Members = { ...ground, watched: { aggregator, sinks, answers: entrance.answers }, owner, router, startedMs: ground.clock.now() };
+  entrance.inside = members;
+  routes.push(...doorsForPeers(members));
   await aggregator.start();
   owner.start();
   router.start();
@@ -191,6 +188,7 @@ interface Ground {
 }
 
 interface Members extends Ground {
+  readonly startedMs: number;
   readonly watched: Watched;
   readonly owner: SliceletDriver;
   readonly router: RouterDriver;
@@ -283,12 +281,28 @@ function openRouter({ options, self, clock, log, outputs, rules, sender }: Groun
   });
 }
 
-/** Puts everything that can be asked behind the listener. */
-function openDoors(members: Members, routes: Route[], mode: Mode): Ingest {
-  const { options, listening, log, watched, owner, router, rules } = members;
+/** What is there from the start: whoever asks early is told to come again, not that there is no such path. */
+interface Entrance {
+  readonly options: ShardedOptions;
+  readonly listening: Listening;
+  readonly answers: AnswerCounts;
+  readonly log: Log;
+  readonly mode: Mode;
+  /** Set when there are rules. */
+  inside: Members | undefined;
+}
+
+/** Everything that can be asked, but for what other aggregators and routers say. */
+function makeDoors(entrance: Entrance): { readonly ingest: Ingest; readonly routes: Route[] } {
+  const { options, listening, log, mode } = entrance;
+  const inside = (): Members => {
+    if (entrance.inside === undefined) throw new Error("the doors are open and nothing is inside");
+    return entrance.inside;
+  };
+  const page = shardedMetricsPage(() => statsOf(inside()));
   const ingest = createIngest({
-    read: (document) => router.read(document),
-    refusal: () => router.refusal,
+    read: (document) => inside().router.read(document),
+    refusal: () => entrance.inside?.owner.refusal ?? entrance.inside?.router.refusal,
     warn: (message, kind) => {
       log.warn(message, kind);
     },
@@ -296,28 +310,36 @@ function openDoors(members: Members, routes: Route[], mode: Mode): Ingest {
     dbLabel: options.dbLabel,
     version,
   });
-  const page = shardedMetricsPage(() => statsOf(members));
-  const about = { version, mode: mode.name, startedMs: members.clock.now() };
-  const health: readonly (() => Health)[] = [() => ingest.ready(), () => watched.aggregator.ready(), () => owner.ready(), () => router.ready()];
-  routes.push(
-    ...probeRoutes({
-      healthy: () => ({ ok: true }),
-      ready: () => health.map((ask) => ask()).find(({ ok }) => !ok) ?? { ok: true },
-      metrics: () => page.text(),
-      status: () => ({ ...statusPage(watched, about), resource: members.self.id, ...owner.status() }),
-      tokens: listening.adminTokens,
-    }),
-    ...ownerRoutes({ driver: owner, cluster: options.cluster, hasRules: (hash) => rules.has(hash), tokens: listening.tokens }),
-    ...ingest.routes,
-  );
-  return ingest;
+  const probes = probeRoutes({
+    healthy: () => ({ ok: true }),
+    ready: () => readiness(entrance.inside, ingest),
+    metrics: () => (entrance.inside === undefined ? Promise.resolve("") : page.text()),
+    status: () => (entrance.inside === undefined ? { version, mode: mode.name, state: WAITING } : statusOf(entrance.inside, mode)),
+    tokens: listening.adminTokens,
+  });
+  return { ingest, routes: [...probes, ...ingest.routes] };
+}
+
+function doorsForPeers({ options, listening, owner, rules }: Members): readonly Route[] {
+  return ownerRoutes({ driver: owner, cluster: options.cluster, hasRules: (hash) => rules.has(hash), tokens: listening.tokens });
+}
+
+function readiness(inside: Members | undefined, ingest: Ingest): Health {
+  if (inside === undefined) return { ok: false, reason: WAITING };
+  const { watched, owner, router } = inside;
+  const asked: readonly (() => Health)[] = [() => ingest.ready(), () => watched.aggregator.ready(), () => owner.ready(), () => router.ready()];
+  return asked.map((ask) => ask()).find(({ ok }) => !ok) ?? { ok: true };
+}
+
+function statusOf({ watched, startedMs, self, owner }: Members, mode: Mode): unknown {
+  return { ...statusPage(watched, { version, mode: mode.name, startedMs }), resource: self.id, ...owner.status() };
 }
 
 /** Hands everything on and delivers what is kept, while there is anybody to take it. Returns the lines that nobody took. */
 async function leave({ owner, router, log }: Members, deadlineMs: number): Promise<number> {
   const { id } = owner.slicelet.self;
   const others = owner.slicelet.assignment?.resources.some((resource) => resource.id !== id && resource.state === "running") === true;
-  if (!others) log.warn("nobody is there to take this aggregator's slices: open windows are left as partial values");
+  if (!others && owner.slicesOwned > 0) log.warn("nobody is there to take this aggregator's slices: open windows are left as partial values");
   const drained = others ? owner.drain() : Promise.resolve();
   const late = await Promise.race([drained.then(() => false), delay(deadlineMs, true, { ref: false })]);
   if (late)
@@ -357,10 +379,11 @@ function farewell(members: Members, { undelivered, unsent }: { readonly undelive
     process.exitCode = 1;
   }
   const dropped = Object.values(ledger.pairs_dropped).reduce((sum, count) => sum + count, 0);
+  // What is still counted together first: the last line is the sum.
+  log.flush();
   log.info(
     `stopped: read ${String(stats.samplesReceived)} samples, applied ${String(ledger.pairs_applied)}, dropped ${String(dropped)}, unsent ${String(unsent)}`,
   );
-  log.flush();
   const own = { ...ledger, samples_received: stats.samplesReceived, samples_matched: stats.samplesMatched, samples_ignored: stats.samplesIgnored };
   if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(own)}\n`);
 }

@@ -45,7 +45,7 @@ export class ShardedRules {
     return this.#known.has(hash);
   }
 
-  /** Asks until there are some. */
+  /** Asks until there are some, or the process ends. */
   async first(): Promise<ParsedRules> {
     for (;;) {
       const parsed = await this.#read();
@@ -54,7 +54,8 @@ export class ShardedRules {
         return parsed;
       }
       this.#options.log.warn(`no rules yet: ${parsed}`, "rules");
-      await delay(AGAIN_MS);
+      // Alone it keeps no process alive: one that is told to stop while it waits has closed everything else.
+      await delay(AGAIN_MS, undefined, { ref: false });
     }
   }
 

@@ -53,6 +53,8 @@ export class SliceletDriver {
   #reporting = false;
   #cpu = { atMs: 0, usedMs: 0 };
   #drained: (() => void) | undefined;
+  /** Why the assigner has not taken this process in; undefined once it has. Then it may be away, or refuse, without harm. */
+  #unheard: string | undefined = "the assigner has not heard of it yet";
 
   constructor(options: SliceletDriverOptions) {
     this.#options = options;
@@ -78,7 +80,13 @@ export class SliceletDriver {
     return this.#options.holdings.held().filter(({ frozen }) => !frozen).length;
   }
 
+  /** Why no data should be taken: who was never heard owns nothing, and what it sends may be refused, as from another cluster. */
+  get refusal(): string | undefined {
+    return this.#unheard;
+  }
+
   ready(): Health {
+    if (this.#unheard !== undefined) return { ok: false, reason: this.#unheard };
     if (this.slicelet.assignment === undefined) return { ok: false, reason: "waiting for an assignment" };
     return this.slicelet.state === "running" ? { ok: true } : { ok: false, reason: this.slicelet.state };
   }
@@ -158,10 +166,19 @@ export class SliceletDriver {
       case "lost":
         this.moves.lost++;
         log.error(`slice ${formatKeyRange(action.range)} is lost here: ${action.reason}`, "slice lost");
+        this.#sayTwin();
         return;
       case "drained":
         this.#drained?.();
     }
+  }
+
+  /** Two processes with one address take each other's slices for ever, and what is sent to one of them never arrives. */
+  #sayTwin(): void {
+    const { self, assignment } = this.slicelet;
+    const twin = assignment?.resources.find(({ id, address, state }) => address === self.address && id !== self.id && state === "running");
+    if (twin !== undefined)
+      this.#options.log.error(`${twin.id} says that it is at ${self.address} too; give each aggregator an --advertise of its own`, "twin");
   }
 
   async #move(action: OutgoingAction): Promise<void> {
@@ -188,9 +205,12 @@ export class SliceletDriver {
     const read = await this.#options.peers.report(report);
     this.#reporting = false;
     if (!read.ok) {
-      this.#options.log.warn(`the assigner does not hear us: ${read.error}; everything goes on, but nothing moves`, "assigner");
+      if (this.#unheard !== undefined) this.#unheard = `the assigner has not heard of it yet: ${read.error}`;
+      const meanwhile = this.#unheard === undefined ? "everything goes on, but nothing moves" : "no data is taken until it does";
+      this.#options.log.warn(`the assigner does not hear us: ${read.error}; ${meanwhile}`, "assigner");
       return;
     }
+    this.#unheard = undefined;
     if (isNewer(read.value.generation, this.generation)) this.#options.onBehind();
     this.#step({ kind: "reported", answer: read.value });
   }

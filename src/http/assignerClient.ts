@@ -8,6 +8,7 @@ import type { Assignment } from "../slice/assignment.js";
 import { decodeAssignment } from "../slice/assignmentWire.js";
 import { decodeRuleVersion, type RuleVersion } from "../slice/ruleVersion.js";
 import type { Read } from "../slice/wire.js";
+import { refusalText } from "./refusalText.js";
 
 export interface AssignerClientOptions {
   /** Base URL. */
@@ -58,7 +59,7 @@ export class AssignerClient {
       const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(ASK_MS)]);
       const response = await fetch(`${this.#options.url}${path}`, { headers: this.#headers(), signal });
       const text = await response.text();
-      return response.ok ? decode(text) : { ok: false, error: `${String(response.status)} ${text.trim().slice(0, 200)}` };
+      return response.ok ? decode(text) : { ok: false, error: refusalText(response.status, text) };
     } catch (error) {
       return { ok: false, error: reasonOf(error) };
     }
@@ -102,8 +103,7 @@ export class AssignerClient {
     try {
       const signal = AbortSignal.any([this.#closed.signal, stalled.signal]);
       const response = await fetch(`${this.#options.url}/api/v1/watch`, { headers: this.#headers(), signal });
-      if (!response.ok || response.body === null)
-        return { lines: 0, end: `${String(response.status)} ${(await response.text()).trim().slice(0, 200)}` };
+      if (!response.ok || response.body === null) return { lines: 0, end: refusalText(response.status, await response.text()) };
       this.connected = true;
       const splitter = new LineSplitter();
       let lines = 0;

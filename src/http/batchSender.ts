@@ -5,6 +5,7 @@ import { systemErrorCode } from "../base/systemError.js";
 import type { BatchHead } from "../slice/batch.js";
 import { BATCH_PATH, type BatchAnswer, batchHeaders, decodeBatchAnswer } from "../slice/batchWire.js";
 import type { Generation } from "../slice/generation.js";
+import { refusalText } from "./refusalText.js";
 
 export type Delivered =
   | { readonly kind: "answered"; readonly answer: BatchAnswer }
@@ -44,7 +45,7 @@ export class BatchSender {
     const response = await this.#exchange("POST", `${address}${BATCH_PATH}`, headers, body).catch(failureOf);
     if ("kind" in response) return response;
     if (response.status === 409 && response.body.includes('"rules"')) return { kind: "need_rules" };
-    if (response.status !== 200) return { kind: "failed", message: `${String(response.status)} ${firstLine(response.body)}` };
+    if (response.status !== 200) return { kind: "failed", message: refusalText(response.status, response.body) };
     const read = decodeBatchAnswer(response.body);
     return read.ok ? { kind: "answered", answer: read.value } : { kind: "failed", message: `answered ${firstLine(read.error)}` };
   }
@@ -54,7 +55,7 @@ export class BatchSender {
     const headers = { "content-type": "application/json" };
     const response = await this.#exchange("PUT", `${address}/api/v1/rules/${hash}`, headers, Buffer.from(version)).catch(failureOf);
     if ("kind" in response) return response.message;
-    return response.status < 300 ? undefined : `${String(response.status)} ${firstLine(response.body)}`;
+    return response.status < 300 ? undefined : refusalText(response.status, response.body);
   }
 
   close(): void {

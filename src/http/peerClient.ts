@@ -15,6 +15,7 @@ import {
   type Go,
   type GoAnswer,
 } from "../slicelet/messages.js";
+import { refusalText } from "./refusalText.js";
 
 export interface PeerClientOptions {
   /** Base URL of the assigner. */
@@ -70,7 +71,7 @@ export class PeerClient {
       const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
       const response = await fetch(url, { method, headers: { ...headers, ...authorization }, body, signal: AbortSignal.timeout(timeoutMs) });
       const text = await response.text();
-      return response.ok ? decode(text) : { ok: false, error: `${String(response.status)} ${text.trim().slice(0, 200)}` };
+      return response.ok ? decode(text) : { ok: false, error: refusalText(response.status, text) };
     } catch (error) {
       if (!(error instanceof Error)) return { ok: false, error: String(error) };
       return { ok: false, error: error.name === "TimeoutError" ? "no answer in time" : (systemErrorCode(error.cause) ?? error.message) };

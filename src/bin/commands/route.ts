@@ -245,10 +245,11 @@ function farewell({ driver }: Parts, answers: AnswerCounts, left: RouterLeft, lo
     log.error(`${counted(left.lines, "line")} could not be delivered and are lost; --drain-deadline waits longer`);
     process.exitCode = 1;
   }
+  // What is still counted together first: the last line is the sum.
+  log.flush();
   log.info(
     `stopped: read ${String(driver.partition?.linesRead ?? 0)} lines, undelivered ${String(left.lines)}, applied but not yet durable ${String(left.batchesUnprotected)} batches`,
   );
-  log.flush();
   if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(routerLedger(driver, answers, left.lines))}\n`);
 }
 
