@@ -13,8 +13,9 @@ import { Aggregator } from "../drive/aggregator.js";
 import { EngineHoldings } from "../drive/engineHoldings.js";
 import { RouterDriver } from "../drive/routerDriver.js";
 import { routerStats } from "../drive/routerStatus.js";
+import { shardedLedger } from "../drive/shardedLedger.js";
 import { SliceletDriver } from "../drive/sliceletDriver.js";
-import { processLedger, selfStats, statusPage, type Watched } from "../drive/status.js";
+import { selfStats, statusPage, type Watched } from "../drive/status.js";
 import { StdinLines } from "../drive/stdinLines.js";
 import { holdSignals } from "../execd/signals.js";
 import { readStdin } from "../execd/stdin.js";
@@ -163,8 +164,10 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
   const reader = mode.reads === undefined ? undefined : readStdin(mode.reads, lines);
   await Promise.race([lines.taken, signals.stop]);
   reader?.stop();
+  // Its doors stay open while it hands its slices on: whoever posts here is not turned away for longer than it must be.
+  const deadlineMs = await handOn(members, options.drainDeadline);
   await Promise.race([ingest.close(), delay(INGEST_DEADLINE_MS, undefined, { ref: false })]);
-  const undelivered = await leave(members, options.drainDeadline);
+  const undelivered = (await router.stop(deadlineMs)).lines;
   const stopped = await aggregator.stop(STOP_DEADLINE_MS);
   owner.stop();
   await Promise.all([ground.assigner.close(), server.close(200)]);
@@ -331,21 +334,23 @@ function readiness(inside: Members | undefined, ingest: Ingest): Health {
   return asked.map((ask) => ask()).find(({ ok }) => !ok) ?? { ok: true };
 }
 
-function statusOf({ watched, startedMs, self, owner }: Members, mode: Mode): unknown {
-  return { ...statusPage(watched, { version, mode: mode.name, startedMs }), resource: self.id, ...owner.status() };
+function statusOf({ watched, startedMs, self, owner, router }: Members, mode: Mode): unknown {
+  const page = statusPage(watched, { version, mode: mode.name, startedMs });
+  return { ...page, ledger: shardedLedger(watched, router, owner.moves), resource: self.id, ...owner.status() };
 }
 
-/** Hands everything on and delivers what is kept, while there is anybody to take it. Returns the lines that nobody took. */
-async function leave({ owner, router, log }: Members, deadlineMs: number): Promise<number> {
+/** Hands everything on while there is anybody to take it. Returns how long what is kept may take to be delivered, ms. */
+async function handOn({ owner, log }: Members, deadlineMs: number): Promise<number> {
   const { id } = owner.slicelet.self;
   const others = owner.slicelet.assignment?.resources.some((resource) => resource.id !== id && resource.state === "running") === true;
-  if (!others && owner.slicesOwned > 0) log.warn("nobody is there to take this aggregator's slices: open windows are left as partial values");
-  const drained = others ? owner.drain() : Promise.resolve();
-  const late = await Promise.race([drained.then(() => false), delay(deadlineMs, true, { ref: false })]);
+  if (!others) {
+    if (owner.slicesOwned > 0) log.warn("nobody is there to take this aggregator's slices: open windows are left as partial values");
+    return 1000;
+  }
+  const late = await Promise.race([owner.drain().then(() => false), delay(deadlineMs, true, { ref: false })]);
   if (late)
     log.error(`not all slices were taken within ${String(deadlineMs / 1000)} s (--drain-deadline): their open windows are left as partial values`);
-  const left = await router.stop(others ? Math.max(1000, deadlineMs / 5) : 1000);
-  return left.lines;
+  return Math.max(1000, deadlineMs / 5);
 }
 
 function statsOf({ watched, owner, router }: Members): ShardedStats {
@@ -373,7 +378,7 @@ function statsOf({ watched, owner, router }: Members): ShardedStats {
 function farewell(members: Members, { undelivered, unsent }: { readonly undelivered: number; readonly unsent: number }): void {
   const { log } = members;
   const stats = statsOf(members);
-  const ledger = processLedger(members.watched);
+  const ledger = shardedLedger(members.watched, members.router, members.owner.moves, undelivered);
   if (undelivered > 0) {
     log.error(`${String(undelivered)} lines could not be delivered and are lost`);
     process.exitCode = 1;
@@ -384,6 +389,5 @@ function farewell(members: Members, { undelivered, unsent }: { readonly undelive
   log.info(
     `stopped: read ${String(stats.samplesReceived)} samples, applied ${String(ledger.pairs_applied)}, dropped ${String(dropped)}, unsent ${String(unsent)}`,
   );
-  const own = { ...ledger, samples_received: stats.samplesReceived, samples_matched: stats.samplesMatched, samples_ignored: stats.samplesIgnored };
-  if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(own)}\n`);
+  if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(ledger)}\n`);
 }

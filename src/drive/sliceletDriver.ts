@@ -51,6 +51,8 @@ export class SliceletDriver {
   #reply = 0;
   #ticking: NodeJS.Timeout | undefined;
   #reporting = false;
+  /** Of the last report: pairs per second over all that is served. */
+  #rate = 0;
   #cpu = { atMs: 0, usedMs: 0 };
   #drained: (() => void) | undefined;
   /** Why the assigner has not taken this process in; undefined once it has. Then it may be away, or refuse, without harm. */
@@ -153,6 +155,7 @@ export class SliceletDriver {
         void this.#move(action);
         return;
       case "report":
+        this.#rate = action.report.serves.reduce((sum, { rate }) => sum + rate, 0);
         if (!this.#reporting) void this.#report(action);
         return;
       case "put_assignment":
@@ -232,6 +235,7 @@ export class SliceletDriver {
       state,
       generation: formatGeneration(this.generation),
       slices_moving: moving.length,
+      pairs_per_second: this.#rate,
       slices_known: assignment?.slices.length ?? 0,
       moves: { out: this.moves.out, in: this.moves.in, aborted: this.moves.aborted, lost: this.moves.lost },
     };
