@@ -14,6 +14,8 @@ export interface LoadGenerator {
   readonly hostCount: number;
   /** Lines of one round over all hosts. */
   readonly linesPerRound: number;
+  /** Index of the host whose batch comes next, 0 <= nextHost < hostCount. */
+  readonly nextHost: number;
   /** Writes the next host's batch with samples at `nowMs` (ms since the epoch, never going back); returns its lines. */
   writeBatch(writer: LineWriter, nowMs: number): number;
 }
@@ -53,6 +55,9 @@ export function createGenerator(seed: number, podCount: number): LoadGenerator {
   return {
     podCount,
     hostCount: hosts.length,
+    get nextHost() {
+      return nextHost;
+    },
     linesPerRound: hosts.reduce((sum, host) => sum + host.pods.reduce((lines, pod) => lines + podLines(pod), LINES_PER_HOST), 0),
     writeBatch(writer, nowMs) {
       const host = hosts[nextHost];

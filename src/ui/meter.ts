@@ -3,7 +3,7 @@ import type { AggregatorLedger } from "./ledger.js";
 import type { ProcessUsage } from "./processUsage.js";
 
 export interface Meter {
-  observe(nowMs: number, ledger: AggregatorLedger, usage: ProcessUsage | undefined): void;
+  observe(nowMs: number, ledger: Pick<AggregatorLedger, "lines_read" | "samples_received">, usage: ProcessUsage | undefined): void;
   /** Lines read per second, one value per second, the newest last; at most 60. */
   linesPerSecond(): readonly number[];
   samplesPerSecond(): number;

@@ -16,11 +16,18 @@
 //   dropped nothing   ignored 12,345 unmatched
 //   Ctrl-C ends and prints the ledger
 //
+// A cluster says after the statistics who owns how much, what has moved and what is being done to it:
+//
+//   slices 96   moves 32   generation 1.20   8 moving now
+//   aggregator 2  ▇▇▇▇▇▇▇               33 %   32 slices    9,102/s      CPU 9 %
+//   › planned restart: aggregator 1 hands on its slices
+//
 // A low screen loses the blank lines first, then aggregates. No line is ever wider or the whole ever higher than asked.
 import {
   cell,
   columns,
   createPainter,
+  fitTo,
   formatBytes,
   formatClock,
   formatCount,
@@ -70,6 +77,32 @@ export interface ScreenModel {
   readonly linesInvalid: number;
   /** The aggregator's newest warning. */
   readonly warning: string | undefined;
+  /** Undefined: there is one aggregator, without an assigner. */
+  readonly cluster?: ClusterModel;
+}
+
+/** One aggregator of a cluster. */
+export interface AggregatorModel {
+  readonly name: string;
+  readonly state: "starting" | "running" | "leaving" | "ended";
+  readonly slices: number;
+  /** Of the key space, 0..1. */
+  readonly share: number;
+  readonly pairsPerSecond: number;
+  /** Share of one core. */
+  readonly load: number;
+}
+
+export interface ClusterModel {
+  /** Undefined: there is no assignment yet. */
+  readonly generation: string | undefined;
+  /** So far. */
+  readonly moves: number;
+  readonly slices: number;
+  readonly slicesMoving: number;
+  readonly aggregators: readonly AggregatorModel[];
+  /** What is being done to the cluster, or was last. */
+  readonly event: string;
 }
 
 export interface ScreenSize {
@@ -79,7 +112,10 @@ export interface ScreenSize {
 }
 
 const ROOMY_HEIGHT = 20;
+/** A cluster's lines need room too. */
+const AIRY_HEIGHT = 28;
 const WIDTH_MAX = 120;
+const BAR_WIDTH = 20;
 const VALUE_WIDTH = 13;
 const AGE_WIDTH = 7;
 /** The end of a name says more than its start: it is cut from the left. */
@@ -98,11 +134,12 @@ export function renderScreen(model: ScreenModel, { width: screenWidth, height, c
     ...(roomy ? [places(model)] : []),
     ...gap,
     linesIn(model, width),
-    ...gap,
+    ...(height < AIRY_HEIGHT && model.cluster !== undefined ? [] : gap),
     headline(model),
-    ...gap,
+    ...(height < AIRY_HEIGHT && model.cluster !== undefined ? [] : gap),
     ...statistics(model, width),
     ...gap,
+    ...(model.cluster === undefined ? [] : [...clusterLines(model.cluster, width, roomy), ...gap]),
   ];
   const foot = [...gap, ...losses(model), hint(model)];
   const aggregates = aggregateTable(model, width, Math.max(0, height - head.length - foot.length));
@@ -116,17 +153,24 @@ export function renderScreen(model: ScreenModel, { width: screenWidth, height, c
 function title(model: ScreenModel, width: number): Span[] {
   const { phase, elapsedSeconds, durationSeconds } = model;
   const clock = durationSeconds === undefined ? formatClock(elapsedSeconds) : `${formatClock(elapsedSeconds)} of ${formatClock(durationSeconds)}`;
+  const alone = model.cluster === undefined;
   const what = {
-    starting: "starting the aggregator",
-    running: "one aggregator, generated load",
-    stopping: "stopping: the aggregator finishes what it has",
+    starting: alone ? "starting the aggregator" : "starting an assigner and aggregators",
+    running: alone ? "one aggregator, generated load" : `a cluster of ${String(model.cluster.aggregators.length)}, generated load`,
+    stopping: alone ? "stopping: the aggregator finishes what it has" : "stopping: one after the other hands on what it has",
   }[phase];
   return spread([span("limpet up", "accent"), span(`  ${what}`, "dim")], [span(clock, "dim")], width);
 }
 
 function places(model: ScreenModel): Span[] {
   const sink = model.sink === undefined ? [] : [span("   rows to "), span(model.sink)];
-  return [span("rules "), span(model.rulesFile), ...sink, span("   metrics "), span(model.metricsUrl)].map(({ text }) => span(text, "dim"));
+  return [
+    span("rules "),
+    span(model.rulesFile),
+    ...sink,
+    span(model.cluster === undefined ? "   metrics " : "   assigner "),
+    span(model.metricsUrl),
+  ].map(({ text }) => span(text, "dim"));
 }
 
 function linesIn(model: ScreenModel, width: number): Span[] {
@@ -157,13 +201,52 @@ function statistics(model: ScreenModel, width: number): Span[][] {
       [short ? "windows" : "windows flushed", formatCount(model.windowsFlushed)],
     ],
     [
-      [short ? "CPU" : "aggregator CPU", model.cpuPercent === undefined ? unknown : `${model.cpuPercent.toFixed(0)} %`],
+      [
+        short ? "CPU" : model.cluster === undefined ? "aggregator CPU" : "CPU of all",
+        model.cpuPercent === undefined ? unknown : `${model.cpuPercent.toFixed(0)} %`,
+      ],
       ["memory", model.rssBytes === undefined ? unknown : formatBytes(model.rssBytes)],
       [short ? "pods" : "load from pods", formatCount(model.podCount)],
     ],
   ];
   const cellWidth = Math.min(30, Math.floor(width / 3));
   return rows.map((row) => row.flatMap(([name, value]) => [...cell([span(`${name} `, "dim"), span(value)], cellWidth - 1), span(" ")]));
+}
+
+/** Who owns how much, and what moves. With little room everybody stands in one line. */
+function clusterLines({ generation, moves, slices, slicesMoving, aggregators, event }: ClusterModel, width: number, roomy: boolean): Span[][] {
+  const moving = slicesMoving > 0 ? [span(`   ${formatCount(slicesMoving)} moving now`, "warn")] : [];
+  const state = [
+    span("slices ", "dim"),
+    span(formatCount(slices)),
+    span("   moves ", "dim"),
+    span(formatCount(moves), "strong"),
+    span("   generation ", "dim"),
+    span(generation ?? "…"),
+    ...moving,
+  ];
+  const members = roomy ? aggregators.map((one) => memberLine(one, width)) : [aggregators.flatMap(memberWord)];
+  return [state, ...members, [span("› ", "accent"), span(event)]];
+}
+
+function memberLine({ name, state, share, slices, pairsPerSecond, load }: AggregatorModel, width: number): Span[] {
+  const bar = "▇".repeat(Math.round(share * BAR_WIDTH));
+  return fitTo(
+    [
+      ...cell([span(name)], 14),
+      ...cell([span(bar, state === "leaving" ? "warn" : "accent")], BAR_WIDTH + 1),
+      span(padStart(`${(100 * share).toFixed(0)} %`, 5), "strong"),
+      span(padStart(`${formatCount(slices)} slices`, 12), "dim"),
+      span(padStart(`${formatCount(pairsPerSecond)}/s`, 11)),
+      state === "running" ? span(padStart(`CPU ${(100 * load).toFixed(0)} %`, 11), "dim") : span(padStart(state, 11), "warn"),
+    ],
+    width,
+  );
+}
+
+function memberWord({ name, state, share }: AggregatorModel): Span[] {
+  const number = name.replace(/^\D+/, "#");
+  return [span(`${number} `, "dim"), span(`${(100 * share).toFixed(0)} %`, state === "running" ? "strong" : "warn"), span("  ")];
 }
 
 function aggregateTable(model: ScreenModel, width: number, height: number): Span[][] {

@@ -10,14 +10,17 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { createGenerator, podCountFor } from "../loadgen/generator.js";
 import { type Pump, startPump, systemClock } from "../loadgen/pump.js";
-import { type AggregatorChild, type AggregatorEnd, startAggregator } from "./aggregatorChild.js";
+import { type AggregatorChild, startAggregator } from "./aggregatorChild.js";
+import { endError } from "./cluster.js";
 import { type EmbeddedTsdb, openEmbeddedTsdb } from "./embeddedTsdb.js";
-import { type AggregatorLedger, equationsOf, isClosed, ledgerJson, type Witness } from "./ledger.js";
+import { type AggregatorLedger, addCounts, equationsOf, isClosed, ledgerJson, type Witness } from "./ledger.js";
 import { renderLedger } from "./ledgerTable.js";
+import type { ChildEnd } from "./limpetChild.js";
 import { createMeter, type Meter } from "./meter.js";
 import { type ProcessUsage, readProcessUsage } from "./processUsage.js";
 import type { ScreenModel } from "./screen.js";
 import { watchStop } from "./stopSignal.js";
+import { UpError } from "./upError.js";
 import { openView, type View, type ViewStreams } from "./view.js";
 
 export interface UpOptions {
@@ -37,22 +40,12 @@ export interface UpOptions {
   readonly streams: ViewStreams;
 }
 
-/** A run that could not start, or whose aggregator failed. The message is for people. */
-export class UpError extends Error {
-  readonly exitCode: 1 | 2;
-
-  constructor(message: string, exitCode: 1 | 2, options?: ErrorOptions) {
-    super(message, options);
-    this.exitCode = exitCode;
-  }
-}
-
 const POLL_MS = 500;
 const AGGREGATES_MAX = 40;
 const SEED = 1;
 /** The aggregator's warning about a stop without --data: here the stop is meant, and its cure is no option of this command. */
-const OPEN_WINDOWS = /open windows? left as partial values/;
-const OPEN_WINDOWS_NOTE = "windows that were open at the end were sent as partial values, stamped with the time of the stop";
+export const OPEN_WINDOWS = /open windows? left as partial values/;
+export const OPEN_WINDOWS_NOTE = "windows that were open at the end were sent as partial values, stamped with the time of the stop";
 
 /** What a run has while it is running. */
 interface Run {
@@ -111,7 +104,7 @@ async function runWith(options: UpOptions, child: AggregatorChild, tsdb: Embedde
   const stopShowing = showRegularly(run);
   try {
     const early = await Promise.race([child.ended, stop.requested]);
-    if (early !== undefined) throw crashError(early, child);
+    if (early !== undefined) throw endError("the aggregator", early, child);
     run.phase = "stopping";
     const end = await finish(child, pump, options.stopDeadlineMs);
     stopShowing();
@@ -126,7 +119,7 @@ async function runWith(options: UpOptions, child: AggregatorChild, tsdb: Embedde
 }
 
 /** End of input, then the child's own end. Throws when it fails or takes too long. */
-async function finish(child: AggregatorChild, pump: Pump, deadlineMs: number): Promise<AggregatorEnd> {
+async function finish(child: AggregatorChild, pump: Pump, deadlineMs: number): Promise<ChildEnd> {
   pump.stop();
   child.stdin.end();
   let timer: NodeJS.Timeout | undefined;
@@ -142,11 +135,11 @@ async function finish(child: AggregatorChild, pump: Pump, deadlineMs: number): P
       `the aggregator did not stop within ${String(deadlineMs / 1000)} s of the end of its input and was killed; there is no ledger`,
       1,
     );
-  if (end.exitCode !== 0) throw crashError(end, child);
+  if (end.exitCode !== 0) throw endError("the aggregator", end, child);
   return end;
 }
 
-function report(run: Run, end: AggregatorEnd, pump: Pump): 0 | 1 {
+function report(run: Run, end: ChildEnd, pump: Pump): 0 | 1 {
   const { options, tsdb, view, startMs } = run;
   if (end.ledger === undefined) throw new UpError("the aggregator ended without printing its ledger", 1);
   const witness: Witness = {
@@ -209,24 +202,11 @@ function modelOf(run: Run): ScreenModel {
     cpuPercent: meter.cpuPercent(),
     rssBytes: run.usage?.rssBytes,
     aggregates: tsdb?.newest(AGGREGATES_MAX, nowMs) ?? [],
-    ignored: joined(ledger?.samples_ignored, ledger?.pairs_ignored),
+    ignored: addCounts(ledger?.samples_ignored, ledger?.pairs_ignored),
     dropped: ledger?.pairs_dropped ?? {},
     linesInvalid: ledger?.lines_invalid ?? 0,
     warning: run.child.problems().at(-1),
   };
-}
-
-function joined(a: Readonly<Record<string, number>> = {}, b: Readonly<Record<string, number>> = {}): Record<string, number> {
-  const sum: Record<string, number> = { ...a };
-  for (const [reason, count] of Object.entries(b)) sum[reason] = (sum[reason] ?? 0) + count;
-  return sum;
-}
-
-function crashError(end: AggregatorEnd, child: AggregatorChild): UpError {
-  const how = end.signal === undefined ? `with exit code ${String(end.exitCode)}` : `by ${end.signal}`;
-  const words = child.problems().slice(-10);
-  // 2 is the aggregator's own word for bad usage or configuration, such as an error in the rules.
-  return new UpError([`the aggregator ended ${how}`, ...words.map((line) => `  ${line}`)].join("\n"), end.exitCode === 2 ? 2 : 1);
 }
 
 /** A port that was free a moment ago. Another program may take it before the child does; the child then says so. */
@@ -241,7 +221,8 @@ async function reservePort(wanted: number): Promise<number> {
   return port;
 }
 
-async function onPort<T>(port: number, open: (port: number) => Promise<T>): Promise<T> {
+/** Throws UpError when the port is taken. */
+export async function onPort<T>(port: number, open: (port: number) => Promise<T>): Promise<T> {
   try {
     return await open(port);
   } catch (cause) {

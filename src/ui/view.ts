@@ -69,5 +69,6 @@ export function plainLine(model: ScreenModel): string {
     `${formatCount(model.seriesIn)} series in, ${formatCount(model.seriesOut)} out`,
     `${formatCount(model.rowsStored)} rows stored`,
     `dropped ${dropped === "" ? "nothing" : dropped}`,
+    ...(model.cluster === undefined ? [] : [`${formatCount(model.cluster.moves)} moves  ${model.cluster.event}`]),
   ].join("  ");
 }

@@ -1,7 +1,7 @@
 // Plan: each equation fails when one of its counts is off by one, and only that one; the JSON has the keys that scripts
 // rely on; the table spells every number and fits its width.
 import { describe, expect, test } from "@jest/globals";
-import { type AggregatorLedger, equationsOf, isClosed, ledgerJson, type Witness } from "#limpet/ui/ledger.js";
+import { type AggregatorLedger, equationsOf, isClosed, ledgerJson, sumLedgers, type Witness } from "#limpet/ui/ledger.js";
 import { renderLedger } from "#limpet/ui/ledgerTable.js";
 import { expectGolden } from "./golden.js";
 
@@ -24,6 +24,9 @@ const ledger: AggregatorLedger = {
   series: 29_871,
   groups: 216,
   windows_flushed: 58,
+  lines_dropped: {},
+  moves_out: 3,
+  pauses_ms: [5, 40, 7],
 };
 const witness: Witness = { linesSent: 1_201_334, rowsReceived: 3_740, seconds: 60.1 };
 
@@ -48,10 +51,26 @@ describe("ledger", () => {
     ["a drop not counted", { pairs_dropped: {} }, {}, ["pairs matched"]],
     ["a row without an outcome", { rows_sent: 3_745 }, {}, ["rows sent"]],
     ["a row that the receiver does not have", {}, { rowsReceived: 3_739 }, ["rows stored"]],
+    ["lines that no owner has", { lines_dropped: { stop: 2 } }, {}, ["lines lost"]],
     ["rows sent to another TSDB", {}, { rowsReceived: undefined }, []],
   ])("ledger: %s -> exactly that equation is open", (_what, changed, seen, expected) => {
     expect(open(changed, seen)).toEqual(expected);
     expect(ledgerJson({ ...ledger, ...changed }, { ...witness, ...seen })["closes"]).toBe(expected.length === 0);
+  });
+
+  test("ledger: of several aggregators -> every count is the sum, reasons by name, pauses together", () => {
+    const other = { ...ledger, samples_ignored: { unmatched: 1, nan: 2 }, lines_read: 6, pauses_ms: [100] };
+    const sum = sumLedgers([ledger, other]);
+    expect(sum).toMatchObject({ lines_read: 1_201_340, pairs_matched: 3_000_000, moves_out: 6, pauses_ms: [5, 40, 7, 100] });
+    expect(sum?.samples_ignored).toEqual({ unmatched: 334_001, string: 112, nan: 2 });
+    expect(sumLedgers([])).toBeUndefined();
+    for (const [name, count] of Object.entries(ledger))
+      if (typeof count === "number" && name !== "lines_read") expect(sum).toHaveProperty(name, 2 * count);
+  });
+
+  test("ledger: of a cluster as JSON -> its moves, the 99th percentile of its pauses", () => {
+    const facts = { moves: 32, generations: 20, aggregatorsStarted: 4 };
+    expect(ledgerJson(ledger, witness, facts)).toMatchObject({ moves: 32, pause_ms_p99: 40, generations: 20, aggregators_started: 4 });
   });
 
   test("ledger: as JSON -> the promised keys in their order", () => {

@@ -70,6 +70,24 @@ const troubled: ScreenModel = {
   warning: "W! sink http://127.0.0.1:9090/api/v1/write: 503, trying again in 2s; is it up?",
 };
 
+const cluster: ScreenModel = {
+  ...running,
+  metricsUrl: "http://127.0.0.1:4580",
+  cluster: {
+    generation: "1.20",
+    moves: 32,
+    slices: 96,
+    slicesMoving: 8,
+    aggregators: [
+      { name: "aggregator 1", state: "leaving", slices: 8, share: 0.083, pairsPerSecond: 2_101.4, load: 0.11 },
+      { name: "aggregator 2", state: "running", slices: 44, share: 0.458, pairsPerSecond: 9_102.7, load: 0.09 },
+      { name: "aggregator 3", state: "running", slices: 44, share: 0.459, pairsPerSecond: 8_977, load: 0.1 },
+      { name: "aggregator 4", state: "starting", slices: 0, share: 0, pairsPerSecond: 0, load: 0 },
+    ],
+    event: "planned restart: aggregator 1 hands on its slices",
+  },
+};
+
 describe("screen", () => {
   test.each([
     ["80x24", running, 80, 24],
@@ -78,12 +96,14 @@ describe("screen", () => {
     ["80x24-starting", starting, 80, 24],
     ["80x24-troubled", troubled, 80, 24],
     ["40x8-troubled", troubled, 40, 8],
+    ["80x24-cluster", cluster, 80, 24],
+    ["60x15-cluster", cluster, 60, 15],
   ])("screen: %s -> golden", (name, model, width, height) => {
     expectGolden(`screen-${name}`, renderScreen(model, { width, height: height - 1, color: false }));
   });
 
   test("screen: any size -> never wider, never higher, always the way out", () => {
-    for (const model of [running, starting, troubled]) {
+    for (const model of [running, starting, troubled, cluster]) {
       for (let width = 1; width <= 210; width += 7) {
         for (let height = 1; height <= 60; height += 3) {
           const lines = renderScreen(model, { width, height, color: false });

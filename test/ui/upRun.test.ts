@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
-import { runUp, UpError, type UpOptions } from "#limpet/ui/upRun.js";
+import { UpError } from "#limpet/ui/upError.js";
+import { runUp, type UpOptions } from "#limpet/ui/upRun.js";
 
 const fake = fileURLToPath(new URL("fakeAggregator.mjs", import.meta.url));
 

@@ -1,4 +1,5 @@
 // `limpet assign`: the assigner. Watches who is there and how busy, decides who owns what, and tells everybody.
+import { once } from "node:events";
 import { type Command, InvalidArgumentError } from "commander";
 import { expandEnv } from "../../aggregate/ruleFileEnv.js";
 import type { AssignerStore } from "../../assign/store.js";
@@ -176,8 +177,10 @@ async function assign(options: AssignOptions): Promise<void> {
   let hangUp = (): void => {
     log.info("SIGHUP while starting: the rules are being read anyway");
   };
+  // Under `limpet up`: it ends with its parent, and Ctrl-C in their terminal is the parent's business.
+  const underParent = process.env["LIMPET_STOP"] === "stdin";
   const signals = holdSignals({
-    obeyInterrupt: true,
+    obeyInterrupt: !underParent,
     onHangUp: () => {
       hangUp();
     },
@@ -216,10 +219,11 @@ async function assign(options: AssignOptions): Promise<void> {
   hangUp = () => {
     void reload(undefined);
   };
-  await signals.stop;
+  await Promise.race([signals.stop, ...(underParent ? [once(process.stdin.resume(), "end")] : [])]);
   await stop(server);
   log.info("stopped");
   log.flush();
+  if (underParent) process.stdin.destroy();
 }
 
 function crash(error: unknown): void {
