@@ -65,6 +65,11 @@ const STDIN_PATIENCE_MS = 3500;
 const HEARTBEAT_MS = 500;
 const PEER_TIMEOUT_MS = 5000;
 const HOLD_MS = 60_000;
+/** State moves, it is not kept. */
+const UNKEPT = {
+  checkpoint: undefined,
+  regret: { why: "with something nobody took", cure: "others take it as long as sinks answer and --drain-deadline lasts" },
+};
 const WAITING = "waiting for the assigner's rules";
 
 /** Throws UsageError for what cannot be together. */
@@ -135,7 +140,7 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
     sinks,
     log,
     clock: ground.clock,
-    checkpoint: undefined,
+    ...UNKEPT,
     onBroken: crash,
   });
   const owner = openOwner(ground, aggregator);
@@ -348,8 +353,12 @@ async function handOn({ owner, log }: Members, deadlineMs: number): Promise<numb
     return 1000;
   }
   const late = await Promise.race([owner.drain().then(() => false), delay(deadlineMs, true, { ref: false })]);
-  if (late)
-    log.error(`not all slices were taken within ${String(deadlineMs / 1000)} s (--drain-deadline): their open windows are left as partial values`);
+  if (late) {
+    log.error(
+      `not all slices were taken within ${String(deadlineMs / 1000)} s (--drain-deadline): their open windows are left as partial values; look for a sink that is away`,
+    );
+    process.exitCode = 1;
+  }
   return Math.max(1000, deadlineMs / 5);
 }
 

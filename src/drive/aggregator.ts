@@ -34,6 +34,8 @@ export interface AggregatorOptions {
   readonly log: Log;
   readonly clock: SteadyClock;
   readonly checkpoint: CheckpointStore | undefined;
+  /** Said where a stop loses something without a checkpoint: `stopped WHY: 3 rows not sent; CURE`. --data is the default's cure. */
+  readonly regret?: { readonly why: string; readonly cure: string };
   /** Where lines go that pass; needed when the engine passes lines. */
   readonly lines?: LineOutput | undefined;
   /** A broken invariant: the process must end. */
@@ -226,7 +228,8 @@ export class Aggregator implements InputTarget {
         ...(partial > 0 ? [`${counted(partial, "open window")} left as partial values stamped ${new Date(stampMs).toISOString()}`] : []),
         ...(rowsUnsent > 0 ? [`${counted(rowsUnsent, "row")} not sent`] : []),
       ];
-      if (lost.length > 0) log.warn(`stopped without --data: ${lost.join(", ")}; --data DIR keeps them for the next start`);
+      const { why, cure } = this.#options.regret ?? { why: "without --data", cure: "--data DIR keeps them for the next start" };
+      if (lost.length > 0) log.warn(`stopped ${why}: ${lost.join(", ")}; ${cure}`);
       return { rowsUnsent, kept: rowsUnsent === 0 };
     }
     const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 }, { outbox });

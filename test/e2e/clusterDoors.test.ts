@@ -1,5 +1,5 @@
 // Plan: an aggregator of a cluster that has no work yet, as a supervisor and a sender see it: it lives, it is not ready, it keeps no data
-// it could not deliver, and it goes when it is told to.
+// it could not deliver, and it goes when it is told to. Then one that cannot hand on what it has: it says so, also by its exit code.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { Host, stopHosts, until } from "./host.js";
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "limpet-doors-"));
-  writeFileSync(join(folder, "rules.yaml"), "- {match: req_ms, interval: 1s, by: [region], outputs: [sum_samples]}\n");
+  writeFileSync(join(folder, "rules.yaml"), "- {match: req_ms, interval: 1s, grace: 1s, by: [region], outputs: [sum_samples]}\n");
 });
 afterEach(stopHosts);
 afterAll(() => {
@@ -77,5 +77,26 @@ describe("aggregate --assigner", () => {
     aggregator(assigner.url(""), "--advertise", first.url(""));
     await first.saying("too; give each aggregator an --advertise of its own\n");
     expect(first.stderr).toMatch(/E! 127\.0\.0\.1:\d+@\w+ says that it is at http:\/\/127\.0\.0\.1:\d+ too/);
+  });
+
+  test("SIGTERM while the sink is away -> at the deadline it says what is lost and why, exit code 1", async () => {
+    const assigner = new Host(["assign", "--rules", join(folder, "rules.yaml"), "--listen", "127.0.0.1:0", "--min-resources", "2"], {
+      stdin: "ignore",
+    });
+    await assigner.saying("assigner of cluster");
+    const away = ["--sink", "http://127.0.0.1:9/api/v1/write", "--drain-deadline", "1s"];
+    const hosts = [aggregator(assigner.url(""), ...away), aggregator(assigner.url(""), ...away)];
+    for (const host of hosts) await host.saying("listening on");
+    const lines = Array.from({ length: 100 }, (_, i) => `req,region=r${String(i)} ms=1\n`).join("");
+    await until(
+      async () => (await ask(hosts[0]?.url("/api/v2/write") ?? "", lines)).status === 204,
+      () => hosts.map(({ stderr }) => stderr).join(""),
+    );
+    const [, leaving] = hosts;
+    await leaving?.saying("connection refused");
+    expect((await leaving?.stop("SIGTERM"))?.code).toBe(1);
+    expect(leaving?.stderr).toMatch(/^E! not all slices were taken within 1 s .*; look for a sink that is away$/m);
+    expect(leaving?.stderr).toMatch(/^W! stopped with something nobody took: .*\d+ rows? not sent; others take it/m);
+    expect(leaving?.stderr).not.toContain("--data");
   });
 });
