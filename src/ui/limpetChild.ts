@@ -38,6 +38,8 @@ export async function startChild(command: readonly [string, ...string[]], args: 
     stderr: "pipe",
     buffer: false,
     reject: false,
+    // How long a stop may take is its caller's decision: handing slices on takes as long as it takes.
+    forceKillAfterDelay: false,
     env: { LIMPET_LEDGER: "json", LIMPET_STOP: "stdin" },
   });
   // A child that is gone closes its stdin; that it is gone is told by `ended`.
