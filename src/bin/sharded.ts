@@ -329,7 +329,13 @@ function makeDoors(entrance: Entrance): { readonly ingest: Ingest; readonly rout
 }
 
 function doorsForPeers({ options, listening, owner, rules }: Members): readonly Route[] {
-  return ownerRoutes({ driver: owner, cluster: options.cluster, hasRules: (hash) => rules.has(hash), tokens: listening.tokens });
+  return ownerRoutes({
+    driver: owner,
+    cluster: options.cluster,
+    hasRules: (hash) => rules.has(hash),
+    offerRules: (offered) => rules.offer(offered),
+    tokens: listening.tokens,
+  });
 }
 
 function readiness(inside: Members | undefined, ingest: Ingest): Health {

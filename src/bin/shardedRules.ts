@@ -10,7 +10,7 @@ import type { Assignment } from "../slice/assignment.js";
 import type { RuleVersion } from "../slice/ruleVersion.js";
 
 export interface ShardedRulesOptions {
-  readonly assigner: AssignerClient;
+  readonly assigner: Pick<AssignerClient, "rules" | "assignment">;
   readonly outputs: ReadonlyMap<string, Output>;
   readonly naming: "telegraf" | "vmagent";
   readonly log: Log;
@@ -33,6 +33,7 @@ export class ShardedRules {
   /** Hashes that have been in force here: batches that name them are understood. */
   readonly #known = new Set<string>();
   #current = "";
+  #activeFromMs = Number.NEGATIVE_INFINITY;
   #first: ParsedRules | undefined;
   #follower: RulesFollower | undefined;
   #asking = false;
@@ -85,21 +86,40 @@ export class ShardedRules {
     this.#asking = false;
   }
 
+  /**
+   * A router hands its rules over, because a batch named rules that were not known here. An older version is only known from then on:
+   * what is in force stays. What is wrong with it; undefined: nothing.
+   */
+  offer(version: RuleVersion): string | undefined {
+    if (version.activeFromMs <= this.#activeFromMs) {
+      this.#known.add(version.hash);
+      return undefined;
+    }
+    const parsed = this.#parse(version);
+    if (typeof parsed === "string") return parsed;
+    this.#take(parsed);
+    return undefined;
+  }
+
   #take({ version, rules }: ParsedRules): void {
     if (version.hash === this.#current) return;
     this.#follower?.onRules(version, rules);
     this.#current = version.hash;
+    this.#activeFromMs = version.activeFromMs;
     this.#known.add(version.hash);
   }
 
   /** The newest rules, or why there are none. */
   async #read(): Promise<ParsedRules | string> {
-    const { assigner, outputs, naming } = this.#options;
-    const read = await assigner.rules();
-    if (!read.ok) return read.error;
-    const files = read.value.files.map(({ path, text }) => ({ name: path, text }));
+    const read = await this.#options.assigner.rules();
+    return read.ok ? this.#parse(read.value) : read.error;
+  }
+
+  #parse(version: RuleVersion): ParsedRules | string {
+    const { outputs, naming } = this.#options;
+    const files = version.files.map(({ path, text }) => ({ name: path, text }));
     const { rules, problems } = readRules(files, { outputs, env: {}, naming });
     const error = problems.find(({ severity }) => severity === "error");
-    return error === undefined ? { version: read.value, rules } : formatProblem(error);
+    return error === undefined ? { version, rules } : formatProblem(error);
   }
 }

@@ -1,10 +1,12 @@
 // The doors of an owner: batches from routers, copies and go from other owners (PROTOCOL P2, P6).
 //
 //   POST /api/v1/batch   line protocol, the head in headers -> {"generation","ranges"}; 409 {"need":"rules"}
+//   PUT  /api/v1/rules/HASH   a RuleVersion, from a router that was told so -> 204
 //   POST /api/v1/copy    a snapshot, its head as JSON in the header limpet-copy -> {"answer"}
 //   POST /api/v1/go      {"low","high","from","to","move"} -> {"answer"}
 import type { SliceletDriver } from "../drive/sliceletDriver.js";
 import { BATCH_PATH, encodeBatchAnswer, readBatchHeaders } from "../slice/batchWire.js";
+import { decodeRuleVersion, type RuleVersion } from "../slice/ruleVersion.js";
 import { decodeCopyHead, decodeGo } from "../slicelet/messages.js";
 import type { Tokens } from "./auth.js";
 import { COPY_PATH, GO_PATH } from "./peerClient.js";
@@ -16,6 +18,8 @@ export interface OwnerDoors {
   readonly cluster: string;
   /** Whether rules of this hash are in force here. */
   readonly hasRules: (hash: string) => boolean;
+  /** Takes rules over. What is wrong with them; undefined: nothing. */
+  readonly offerRules: (version: RuleVersion) => string | undefined;
   readonly tokens: Tokens | undefined;
 }
 
@@ -30,6 +34,7 @@ export function ownerRoutes(doors: OwnerDoors): readonly Route[] {
   };
   return [
     { method: "POST", path: BATCH_PATH, admit, answer: (request) => batch(doors, request) },
+    { method: "PUT", path: "/api/v1/rules/*", admit, answer: (request) => rules(doors, request) },
     { method: "POST", path: COPY_PATH, admit, bodyBytesMax: COPY_BYTES_MAX, answer: (request) => copy(doors, request) },
     { method: "POST", path: GO_PATH, admit, bodyBytesMax: GO_BYTES_MAX, answer: (request) => go(doors, request) },
   ];
@@ -42,6 +47,12 @@ function batch({ driver, cluster, hasRules }: OwnerDoors, { headers, body }: Htt
   if (head.cluster !== cluster) return jsonAnswer(421, { error: `this is cluster ${cluster}, not ${head.cluster}; --cluster names it` });
   if (!hasRules(head.rules)) return jsonAnswer(409, { need: "rules" });
   return { status: 200, contentType: "application/json", body: encodeBatchAnswer(driver.batch(head, generation, body)) };
+}
+
+function rules({ offerRules }: OwnerDoors, { body }: HttpRequest): HttpAnswer {
+  const read = decodeRuleVersion(body.toString("utf8"));
+  const problem = read.ok ? offerRules(read.value) : read.error;
+  return problem === undefined ? { status: 204, contentType: "", body: "" } : jsonAnswer(400, { error: problem });
 }
 
 function copy({ driver }: OwnerDoors, { headers, body }: HttpRequest): HttpAnswer {

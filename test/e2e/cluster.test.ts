@@ -213,5 +213,10 @@ maybe("cluster", () => {
     if (!assignment.ok) throw new Error(assignment.error);
     const owners = new Set(assignment.value.slices.map(({ owner }) => owner));
     expect(owners.size).toBe(3);
+    const explain = new Host(["explain", "--rules", join(folder, "rules.yaml"), "--assigner", assigner.url("")]);
+    await explain.write("http_requests,service=s1,pod=p1 value=1\n");
+    await explain.stop("EOF");
+    const owner = /, owner (\S+)/.exec(explain.stdout)?.[1] ?? explain.stderr;
+    expect([...owners]).toContain(owner);
   }, 240_000);
 });

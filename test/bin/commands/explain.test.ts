@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { readRules } from "#limpet/aggregate/ruleFile.js";
-import { explain, withoutPrompts } from "#limpet/bin/commands/explain.js";
+import { explain, type OwnerOf, withoutPrompts } from "#limpet/bin/commands/explain.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { replayRows } from "#limpet/bin/replayRows.js";
 
@@ -27,9 +27,13 @@ async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> 
 }
 
 async function explained(...texts: readonly string[]): Promise<string[]> {
+  return explainedWith(undefined, ...texts);
+}
+
+async function explainedWith(ownerOf: OwnerOf | undefined, ...texts: readonly string[]): Promise<string[]> {
   const { rules } = readRules([{ name: "rules.yaml", text: rulesText }], { outputs: await loadOutputs(), env: {}, naming: "telegraf" });
   const pieces: string[] = [];
-  for await (const piece of explain(rules, chunks(...texts), "telegraf")) pieces.push(piece);
+  for await (const piece of explain(rules, chunks(...texts), { naming: "telegraf", ownerOf })) pieces.push(piece);
   return pieces.join("\n").split("\n");
 }
 
@@ -78,4 +82,9 @@ test("explain: chunks cut anywhere -> prompts go all the same, other `> ` stays"
     for await (const bytes of withoutPrompts(chunks(text.slice(0, cut), text.slice(cut)))) out += Buffer.from(bytes).toString();
     expect(out).toBe("a x=1\nb,t=>\\ y x=2\n>c");
   }
+});
+
+test("explain: with an assignment -> the owner behind the slice key", async () => {
+  const lines = await explainedWith((key) => (Number.isInteger(key) ? "a:4581@i1" : "nobody"), "cpu,dc=EU,host=a usage=1 1\n");
+  expect(lines.filter((line) => /slice key \d+, owner a:4581@i1$/.test(line))).toHaveLength(2);
 });
