@@ -12,4 +12,6 @@ export default {
     "^.+\\.ts$": ["@swc/jest", { sourceMaps: "inline", module: { type: "es6" }, jsc: { target: "es2022", parser: { syntax: "typescript" } } }],
   },
   testTimeout: 60000,
+  // Many tests wait for processes and windows rather than for the processor.
+  maxWorkers: 2,
 };

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "limpet-test-"));
-const LIMIT_MINUTES = 11;
+const LIMIT_MINUTES = 14;
 const outputFile = join(folder, "jest.json");
 
 const jest = spawn(

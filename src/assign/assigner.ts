@@ -159,7 +159,7 @@ export class Assigner {
       case "seen":
         return this.#seen.put(event.assignment);
       case "drain":
-        this.#urgent ||= this.#members.drain(event.resource);
+        if (this.#members.drain(event.resource)) this.#urgent = true;
         return;
       case "rules":
         this.#rules = event.hash;

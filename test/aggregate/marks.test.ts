@@ -126,7 +126,7 @@ describe("marks", () => {
     const engine = openEngine(RULE, { startMs: 100_000 });
     const block = { sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3), mark: "stale" as const };
     const bytes = takeSnapshot(engine, WHOLE, { term: "1.2", number: 3 }, { outbox: [block] });
-    expect(restoreSnapshot(openEngine(RULE, { startMs: 100_000 }), bytes).outbox).toEqual({ outbox: [block] });
+    expect(restoreSnapshot(openEngine(RULE, { startMs: 100_000 }), bytes).outbox).toEqual([block]);
   });
 
   test("row: more labels than a group may have -> the sample is dropped as series_cap, the engine goes on", () => {

@@ -191,7 +191,7 @@ describe("wrong use", () => {
   test.each<[string, string[], string]>([
     ["unknown command", ["agregate"], "did you mean aggregate?"],
     ["unknown option", ["aggregate", "--rulez", "x"], "did you mean --rules?"],
-    ["single letter", ["aggregate", "-r", "x"], "use --rules\n"],
+    ["single letter", ["aggregate", "-r", "x"], "use --rules or --retention-max\n"],
     ["no rules", ["aggregate", ...sink], "--rules FILE is missing"],
     ["no such rule file", ["aggregate", "--rules", "/nowhere.yaml", ...sink], "/nowhere.yaml: no such file"],
     ["bad sink", ["aggregate", "--rules", "RULES", "--sink", "kafka://x"], 'unknown kind "kafka:"'],

@@ -133,7 +133,9 @@ describe("stop and start with --data", () => {
     const expected = complete(fileRows(readFileSync(path("steady"), "utf8")));
     expect(expected.length).toBeGreaterThan(300);
     expect(complete(fileRows(readFileSync(path("broken"), "utf8")))).toEqual(expected);
-    expect(complete(receiver.rows)).toEqual(expected);
+    // Cumulative series begin there with a back-dated 0 (zero injection), which a file is not told.
+    const isBirth = (row: string): boolean => row.includes(" 0 @") && timeOf(row) % 1000 !== 0;
+    expect(complete(receiver.rows.filter((row) => !isBirth(row)))).toEqual(expected);
     expect([receiver.stats.outOfOrder, receiver.stats.conflicts]).toEqual([0, 0]);
   }, 60_000);
 
