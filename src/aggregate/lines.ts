@@ -70,6 +70,8 @@ export function clearTheWay({ root, admission, passed }: Intake, code: number, e
   const at = i32.load(root + ROOT_AT);
   if (code === RUN_NEW_KEY) {
     const line = i32.load(root + ROOT_STOP);
+    // The line is too long whatever follows; the decoder gives it up.
+    if (at > LINE_BYTES_MAX) return false;
     return admission.plainKey(line, line + at, end);
   }
   return code === RUN_NEW_FIELD && admission.plainFields(i32.load(root + ROOT_KEY), at, end);

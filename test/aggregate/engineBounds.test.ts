@@ -182,3 +182,16 @@ describe("lines", () => {
     expect(rowTexts(engine.step(0, { kind: "finish" }))).toHaveLength(20_000);
   });
 });
+
+describe("engine: a key without an end", () => {
+  test("engine: a series key of 2 MB that comes in one read -> given up at once, what follows counts", () => {
+    const engine = openEngine("- { match: m, interval: 10s, outputs: [count_samples] }", { startMs: 0 });
+    const text = Buffer.from(`${"y".repeat(2_000_000)} a=1 1000000000\nm value=1 1000000000\n`);
+    const started = performance.now();
+    const actions = engine.feed(1000, text);
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(actions.map(({ kind }) => kind)).toEqual(["invalid"]);
+    const { linesRead, linesInvalid, rules } = engine.ledger();
+    expect([linesRead, linesInvalid, rules[0]?.pairsApplied]).toEqual([2, { too_long: 1 }, 1]);
+  });
+});
