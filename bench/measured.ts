@@ -7,6 +7,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
+import { systemErrorCode } from "#limpet/base/systemError.js";
 
 export interface Cost {
   readonly cpuSeconds: number;
@@ -117,7 +118,8 @@ function signalIfAlive(pid: number): void {
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH");
+  const code = systemErrorCode(error);
+  return code === "ENOENT" || code === "ESRCH";
 }
 
 function hwmMegabytes(pid: number): number {
