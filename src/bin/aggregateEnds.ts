@@ -53,10 +53,3 @@ export function engineOpener(
     }
   };
 }
-
-export function crash(error: unknown): void {
-  process.stderr.write(
-    `E! broken invariant, this process ends: ${error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " | ") : String(error)}\n`,
-  );
-  process.exit(1);
-}

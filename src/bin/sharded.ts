@@ -3,74 +3,32 @@
 //
 //   stdin, HTTP ─▶ router inside ──own slices: a function call──▶ Slicelet ─▶ engine ─▶ sinks
 //                       └───────────others': POST /api/v1/batch──▶ their Slicelets
-import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Engine } from "../aggregate/engine.js";
-import type { Output } from "../aggregate/output.js";
-import { SteadyClock } from "../base/clock.js";
-import type { Log } from "../base/log.js";
 import { Aggregator } from "../drive/aggregator.js";
-import { EngineHoldings } from "../drive/engineHoldings.js";
-import { RouterDriver } from "../drive/routerDriver.js";
-import { routerStats } from "../drive/routerStatus.js";
 import { shardedLedger } from "../drive/shardedLedger.js";
-import { SliceletDriver } from "../drive/sliceletDriver.js";
-import { selfStats, statusPage, type Watched } from "../drive/status.js";
 import { StdinLines } from "../drive/stdinLines.js";
 import { holdSignals } from "../execd/signals.js";
 import { readStdin } from "../execd/stdin.js";
 import { AnswerCounts } from "../http/answerCounts.js";
-import { AssignerClient } from "../http/assignerClient.js";
-import { BatchSender } from "../http/batchSender.js";
-import { createIngest, type Ingest } from "../http/ingest.js";
-import { parseListenAddress } from "../http/listenAddress.js";
-import { ownerRoutes } from "../http/ownerRoutes.js";
-import { PeerClient } from "../http/peerClient.js";
-import { type Health, probeRoutes } from "../http/probes.js";
-import { type Route, type RunningServer, startServer } from "../http/server.js";
-import { ROUTER_DEFAULTS } from "../route/router.js";
-import { type ShardedStats, shardedMetricsPage } from "../selfstat/shardedMetrics.js";
 import { WHOLE } from "../slice/keyRange.js";
-import { resourceId } from "../slice/resource.js";
-import { encodeRuleVersion } from "../slice/ruleVersion.js";
-import { MOVE_LIMITS } from "../slicelet/outgoing.js";
-import { Slicelet, type SliceletOptions } from "../slicelet/slicelet.js";
-import { crash, type EndOptions, engineOpener, openLog } from "./aggregateEnds.js";
+import { engineOpener, openLog } from "./aggregateEnds.js";
 import type { Mode } from "./aggregateMode.js";
-import { type Listening, type ListenOptions, readListenOptions } from "./listenOptions.js";
-import { loadOutputs } from "./loadOutputs.js";
+import { crash } from "./crash.js";
+import { readListenOptions } from "./listenOptions.js";
 import { openSinks, sinkEntries } from "./openSinks.js";
 import { UsageError } from "./options.js";
-import { type RulesFollower, ShardedRules } from "./shardedRules.js";
-import { version } from "./version.js";
+import { doorsForPeers, type Entrance, makeDoors, openServer, statsOf } from "./shardedDoors.js";
+import { layGround, type Members, openOwner, openRouter, type ShardedOptions } from "./shardedMembers.js";
 
-export interface ShardedOptions extends ListenOptions, EndOptions {
-  readonly rules?: readonly string[];
-  readonly assigner: string;
-  readonly advertise?: string;
-  readonly listen?: string;
-  readonly dbLabel?: string;
-  readonly data?: string;
-  readonly cluster: string;
-  readonly name: string;
-  readonly retentionMax: number;
-  readonly drainDeadline: number;
-}
-
-const DEFAULT_LISTEN = "127.0.0.1:4581";
-const CONNECTIONS_MAX = 8192;
 const INGEST_DEADLINE_MS = 1000;
 const STOP_DEADLINE_MS = 2500;
 const STDIN_PATIENCE_MS = 3500;
-const HEARTBEAT_MS = 500;
-const PEER_TIMEOUT_MS = 5000;
-const HOLD_MS = 60_000;
 /** State moves, it is not kept. */
 const UNKEPT = {
   checkpoint: undefined,
   regret: { why: "with something nobody took", cure: "others take it as long as sinks answer and --drain-deadline lasts" },
 };
-const WAITING = "waiting for the assigner's rules";
 
 /** Throws UsageError for what cannot be together. */
 function check({ rules, data, assigner, advertise, unmatched }: ShardedOptions, mode: Mode): void {
@@ -85,26 +43,6 @@ function check({ rules, data, assigner, advertise, unmatched }: ShardedOptions, 
   ])
     if (url !== undefined && (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)))
       throw new UsageError(`${flag ?? ""} ${url}: http(s)://HOST:PORT is wanted`);
-}
-
-/** The listener has to be there before anybody can be told where it is; until there is something behind its doors they answer 503. */
-async function openServer({ options, listening, answers, log }: Entrance, routes: readonly Route[]): Promise<RunningServer> {
-  const address = parseListenAddress(options.listen ?? DEFAULT_LISTEN);
-  if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
-  const result = await startServer({
-    host: address.host,
-    port: address.port,
-    routes,
-    tls: listening.tls,
-    guarded: listening.tokens !== undefined,
-    counts: answers,
-    limits: { connectionsMax: CONNECTIONS_MAX },
-    warn: (message) => {
-      log.warn(message);
-    },
-  });
-  if (!result.ok) throw new UsageError(`--listen ${options.listen ?? DEFAULT_LISTEN}: ${result.message}`);
-  return result.server;
 }
 
 /** Opens all of it, runs until told to stop, hands on what it owns. */
@@ -180,176 +118,6 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
   farewell(members, { undelivered, unsent: stopped.rowsUnsent });
 }
 
-/** What is there before the first rules are. */
-interface Ground {
-  readonly options: ShardedOptions;
-  readonly listening: Listening;
-  readonly log: Log;
-  readonly clock: SteadyClock;
-  readonly outputs: ReadonlyMap<string, Output>;
-  readonly self: SliceletOptions["self"];
-  readonly assigner: AssignerClient;
-  readonly rules: ShardedRules;
-  readonly sender: BatchSender;
-  /** Who hears of Assignments and rules from now on. */
-  readonly follow: (follower: RulesFollower) => void;
-}
-
-interface Members extends Ground {
-  readonly startedMs: number;
-  readonly watched: Watched;
-  readonly owner: SliceletDriver;
-  readonly router: RouterDriver;
-}
-
-async function layGround(about: Pick<Ground, "options" | "listening" | "log"> & { readonly server: RunningServer }): Promise<Ground> {
-  const { options, listening, log, server } = about;
-  const incarnation = randomBytes(5).toString("hex");
-  const address = (options.advertise ?? server.url).replace(/\/+$/, "");
-  const self = { id: resourceId(address, incarnation), address, incarnation, cluster: options.cluster };
-  const url = options.assigner.replace(/\/+$/, "");
-  log.info(`limpet ${version}: ${self.id}, assigner ${url}; waiting for rules`);
-  const outputs = await loadOutputs();
-  let follower: RulesFollower | undefined;
-  const assigner = new AssignerClient({
-    url,
-    token: listening.ownToken,
-    onAssignment: (assignment) => {
-      follower?.onAssignment(assignment);
-      rules.named(assignment.rules);
-    },
-    onTrouble: (message) => {
-      log.warn(`assigner ${message}; everything goes on, but nothing moves`, "assigner");
-    },
-  });
-  const rules = new ShardedRules({ assigner, outputs, naming: options.naming, log });
-  const sender = new BatchSender({
-    timeoutMs: ROUTER_DEFAULTS.timeoutMs,
-    connectionsPerOwner: ROUTER_DEFAULTS.window * 2,
-    token: listening.ownToken,
-  });
-  const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
-  const follow = (heard: RulesFollower): void => {
-    follower = heard;
-    rules.follow(heard);
-  };
-  return { options, listening, log, clock, outputs, self, assigner, rules, sender, follow };
-}
-
-function openOwner({ options, listening, self, clock, log, rules }: Ground, aggregator: Aggregator): SliceletDriver {
-  const holdings = new EngineHoldings({
-    engine: () => aggregator.engine,
-    now: () => clock.now(),
-    warn: (message) => {
-      log.warn(message);
-    },
-  });
-  return new SliceletDriver({
-    slicelet: new Slicelet({ self, holdings, limits: MOVE_LIMITS, heartbeatMs: HEARTBEAT_MS, offers: [] }),
-    holdings,
-    peers: new PeerClient({ assigner: options.assigner.replace(/\/+$/, ""), token: listening.ownToken, timeoutMs: PEER_TIMEOUT_MS }),
-    clock,
-    log,
-    settled: (range) => aggregator.settled(range),
-    onBehind: () => {
-      void rules.catchUp();
-    },
-    onBroken: crash,
-  });
-}
-
-function openRouter({ options, self, clock, log, outputs, rules, sender }: Ground, owner: SliceletDriver): RouterDriver {
-  return new RouterDriver({
-    router: {
-      ...ROUTER_DEFAULTS,
-      router: `${options.name}.${self.incarnation}`,
-      cluster: options.cluster,
-      seed: randomBytes(4).readInt32LE(),
-      retentionBytesMax: options.retentionMax,
-    },
-    outputs,
-    naming: options.naming,
-    memoryBytesMax: options.memoryMax,
-    holdMs: HOLD_MS,
-    delivery: {
-      deliver: async (to, head, generation, body) => {
-        if (to !== self.address) return sender.deliver(to, head, generation, body);
-        // In the next turn, as from the network: a machine is not stepped from within its own step.
-        await delay(0);
-        return { kind: "answered", answer: owner.batch(head, generation, body) };
-      },
-      offerRules: (to, offered) => sender.offerRules(to, offered.hash, encodeRuleVersion(offered)),
-    },
-    onBehind: () => {
-      void rules.catchUp();
-    },
-    log,
-    clock,
-    onBroken: crash,
-  });
-}
-
-/** What is there from the start: whoever asks early is told to come again, not that there is no such path. */
-interface Entrance {
-  readonly options: ShardedOptions;
-  readonly listening: Listening;
-  readonly answers: AnswerCounts;
-  readonly log: Log;
-  readonly mode: Mode;
-  /** Set when there are rules. */
-  inside: Members | undefined;
-}
-
-/** Everything that can be asked, but for what other aggregators and routers say. */
-function makeDoors(entrance: Entrance): { readonly ingest: Ingest; readonly routes: Route[] } {
-  const { options, listening, log, mode } = entrance;
-  const inside = (): Members => {
-    if (entrance.inside === undefined) throw new Error("the doors are open and nothing is inside");
-    return entrance.inside;
-  };
-  const page = shardedMetricsPage(() => statsOf(inside()));
-  const ingest = createIngest({
-    read: (document) => inside().router.read(document),
-    refusal: () => entrance.inside?.owner.refusal ?? entrance.inside?.router.refusal,
-    warn: (message, kind) => {
-      log.warn(message, kind);
-    },
-    tokens: listening.tokens,
-    dbLabel: options.dbLabel,
-    version,
-  });
-  const probes = probeRoutes({
-    healthy: () => ({ ok: true }),
-    ready: () => readiness(entrance.inside, ingest),
-    metrics: () => (entrance.inside === undefined ? Promise.resolve("") : page.text()),
-    status: () => (entrance.inside === undefined ? { version, mode: mode.name, state: WAITING } : statusOf(entrance.inside, mode)),
-    tokens: listening.adminTokens,
-  });
-  return { ingest, routes: [...probes, ...ingest.routes] };
-}
-
-function doorsForPeers({ options, listening, owner, rules }: Members): readonly Route[] {
-  return ownerRoutes({
-    driver: owner,
-    cluster: options.cluster,
-    hasRules: (hash) => rules.has(hash),
-    offerRules: (offered) => rules.offer(offered),
-    tokens: listening.tokens,
-  });
-}
-
-function readiness(inside: Members | undefined, ingest: Ingest): Health {
-  if (inside === undefined) return { ok: false, reason: WAITING };
-  const { watched, owner, router } = inside;
-  const asked: readonly (() => Health)[] = [() => ingest.ready(), () => watched.aggregator.ready(), () => owner.ready(), () => router.ready()];
-  return asked.map((ask) => ask()).find(({ ok }) => !ok) ?? { ok: true };
-}
-
-function statusOf({ watched, startedMs, self, owner, router }: Members, mode: Mode): unknown {
-  const page = statusPage(watched, { version, mode: mode.name, startedMs });
-  return { ...page, ledger: shardedLedger(watched, router, owner.moves), resource: self.id, ...owner.status() };
-}
-
 /** Hands everything on while there is anybody to take it. Returns how long what is kept may take to be delivered, ms. */
 async function handOn({ owner, log }: Members, deadlineMs: number): Promise<number> {
   const { id } = owner.slicelet.self;
@@ -366,28 +134,6 @@ async function handOn({ owner, log }: Members, deadlineMs: number): Promise<numb
     process.exitCode = 1;
   }
   return Math.max(1000, deadlineMs / 5);
-}
-
-function statsOf({ watched, owner, router }: Members): ShardedStats {
-  const own = selfStats(watched);
-  const routed = routerStats(router, watched.answers);
-  const { out, aborted, lost, pausesMs } = owner.moves;
-  const pauseMs = pausesMs.at(-1);
-  return {
-    ...own,
-    // Samples are received and matched where they are read: in the router inside.
-    samplesReceived: routed.samplesReceived,
-    samplesMatched: routed.samplesMatched,
-    samplesIgnored: routed.samplesIgnored,
-    linesInvalid: routed.linesInvalid,
-    slicesOwned: owner.slicesOwned,
-    moves: { out, in: owner.moves.in, aborted, lost },
-    pauseSeconds: pauseMs === undefined ? undefined : pauseMs / 1000,
-    generation: owner.generation,
-    batches: routed.batches,
-    retentionBytes: routed.retentionBytes,
-    linesDropped: routed.linesDropped,
-  };
 }
 
 function farewell(members: Members, { undelivered, unsent }: { readonly undelivered: number; readonly unsent: number }): void {

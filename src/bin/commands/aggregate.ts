@@ -16,14 +16,15 @@ import { readStdin, stdinKind } from "../../execd/stdin.js";
 import { StdoutLines } from "../../execd/stdoutLines.js";
 import { AnswerCounts } from "../../http/answerCounts.js";
 import { createIngest, type Ingest } from "../../http/ingest.js";
-import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
-import { type RunningServer, startServer } from "../../http/server.js";
+import type { RunningServer } from "../../http/server.js";
 import { createMetricsPage } from "../../selfstat/metrics.js";
 import { checkpointFile } from "../../store/checkpointFile.js";
-import { crash, type EndOptions, engineOpener, openLog } from "../aggregateEnds.js";
+import { type EndOptions, engineOpener, openLog } from "../aggregateEnds.js";
 import { type Mode, type ModeName, modeNames, modeOf } from "../aggregateMode.js";
+import { crash } from "../crash.js";
 import { openData } from "../dataFolder.js";
+import { listen } from "../listen.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { type LoadedRules, loadRules } from "../loadRules.js";
@@ -48,8 +49,6 @@ interface AggregateOptions extends ListenOptions, EndOptions {
 
 /** SIGTERM comes 5 s after EOF and SIGKILL 5 s later; we want to be gone before the first. */
 const STOP_DEADLINE_MS = 2500;
-/** Every Telegraf of a fleet keeps one open. */
-const CONNECTIONS_MAX = 8192;
 const INGEST_DEADLINE_MS = 1000;
 const DEFAULT_PORT = "127.0.0.1:4581";
 /** Telegraf may still be reading what we wrote last. */
@@ -107,15 +106,13 @@ export function registerAggregate(program: Command): void {
 }
 
 /** The listener. With the default port a taken one is no failure: Telegraf may start us twice. */
-async function listen(
+async function openDoors(
   doors: { readonly watched: Watched; readonly ingest: Ingest; readonly listening: Listening },
   options: AggregateOptions,
   about: { mode: string; startedMs: number },
   log: Log,
 ): Promise<RunningServer | undefined> {
   const { watched, ingest, listening } = doors;
-  const address = parseListenAddress(options.listen ?? DEFAULT_PORT);
-  if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
   const page = createMetricsPage(() => selfStats(watched));
   const routes = probeRoutes({
     healthy: () => ({ ok: true }),
@@ -127,18 +124,8 @@ async function listen(
     status: () => statusPage(watched, { version, ...about }),
     tokens: listening.adminTokens,
   });
-  const result = await startServer({
-    host: address.host,
-    port: address.port,
-    routes: [...routes, ...ingest.routes],
-    tls: listening.tls,
-    guarded: listening.tokens !== undefined,
-    counts: watched.answers,
-    limits: { connectionsMax: CONNECTIONS_MAX },
-    warn: (message) => {
-      log.warn(message);
-    },
-  });
+  const served = { listening, routes: [...routes, ...ingest.routes], counts: watched.answers };
+  const result = await listen(options.listen ?? DEFAULT_PORT, served, log);
   if (result.ok) {
     log.info(`listening on ${result.server.url}`);
     return result.server;
@@ -211,7 +198,7 @@ async function aggregate(given: AggregateOptions): Promise<void> {
     dbLabel: options.dbLabel,
     version,
   });
-  const server = await listen({ watched, ingest, listening }, options, { mode: mode.name, startedMs }, log);
+  const server = await openDoors({ watched, ingest, listening }, options, { mode: mode.name, startedMs }, log);
   try {
     await aggregator.start();
   } catch (error) {

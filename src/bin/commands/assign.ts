@@ -11,13 +11,14 @@ import { RuleVersions } from "../../drive/ruleVersions.js";
 import { holdSignals } from "../../execd/signals.js";
 import { AnswerCounts } from "../../http/answerCounts.js";
 import { assignerRoutes } from "../../http/assignerRoutes.js";
-import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
-import { type Route, type RunningServer, startServer } from "../../http/server.js";
+import type { Route, RunningServer } from "../../http/server.js";
 import { assignerMetricsPage } from "../../selfstat/assignerMetrics.js";
 import type { RuleFileText } from "../../slice/ruleVersion.js";
 import { openFileStore } from "../../store/fileStore.js";
 import { memoryStore } from "../../store/memoryStore.js";
+import { crash } from "../crash.js";
+import { listen, type Served } from "../listen.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { loadRules } from "../loadRules.js";
@@ -119,25 +120,9 @@ function routesOf({ drive, versions, answers, reload }: Running, cluster: string
   return [...probes, ...assignerRoutes({ drive, cluster, tokens, adminTokens, rules, reload })];
 }
 
-interface Served {
-  readonly routes: readonly Route[];
-  readonly counts: AnswerCounts;
-}
-
-async function listen(options: AssignOptions, listening: Listening, served: Served, log: Log): Promise<RunningServer> {
-  const address = parseListenAddress(options.listen);
-  if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
-  const result = await startServer({
-    host: address.host,
-    port: address.port,
-    ...served,
-    tls: listening.tls,
-    guarded: listening.tokens !== undefined,
-    limits: { connectionsMax: CONNECTIONS_MAX, bodyBytesMax: BODY_BYTES_MAX },
-    warn: (message) => {
-      log.warn(message);
-    },
-  });
+async function openDoors(options: AssignOptions, served: Served, log: Log): Promise<RunningServer> {
+  const limits = { connectionsMax: CONNECTIONS_MAX, bodyBytesMax: BODY_BYTES_MAX };
+  const result = await listen(options.listen, { ...served, limits }, log);
   if (!result.ok) throw new UsageError(`--listen ${options.listen}: ${result.message}`);
   log.info(`listening on ${result.server.url}`);
   return result.server;
@@ -210,7 +195,7 @@ async function assign(options: AssignOptions): Promise<void> {
   try {
     const answers = new AnswerCounts();
     const routes = routesOf({ drive, versions, answers, reload }, options.cluster, listening);
-    server = await listen(options, listening, { routes, counts: answers }, log);
+    server = await openDoors(options, { listening, routes, counts: answers }, log);
   } catch (error) {
     await stop(undefined);
     throw error;
@@ -224,11 +209,4 @@ async function assign(options: AssignOptions): Promise<void> {
   log.info("stopped");
   log.flush();
   if (underParent) process.stdin.destroy();
-}
-
-function crash(error: unknown): void {
-  process.stderr.write(
-    `E! broken invariant, this process ends: ${error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " | ") : String(error)}\n`,
-  );
-  process.exit(1);
 }

@@ -16,12 +16,13 @@ import { AnswerCounts } from "../../http/answerCounts.js";
 import { AssignerClient } from "../../http/assignerClient.js";
 import { BatchSender } from "../../http/batchSender.js";
 import { createIngest, type Ingest } from "../../http/ingest.js";
-import { parseListenAddress } from "../../http/listenAddress.js";
 import { probeRoutes } from "../../http/probes.js";
-import { type RunningServer, startServer } from "../../http/server.js";
+import type { RunningServer } from "../../http/server.js";
 import { ROUTER_DEFAULTS, type RouterLeft } from "../../route/router.js";
 import { routerMetricsPage } from "../../selfstat/routerMetrics.js";
 import { encodeRuleVersion } from "../../slice/ruleVersion.js";
+import { crash } from "../crash.js";
+import { listen } from "../listen.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { byteSize, duration, option, UsageError } from "../options.js";
@@ -41,7 +42,6 @@ interface RouteOptions extends ListenOptions {
 }
 
 const DEFAULT_PORT = "127.0.0.1:4582";
-const CONNECTIONS_MAX = 8192;
 /** Telegraf kills a child 10 s after it closed its input. */
 const STDIN_DEADLINE_MS = 3500;
 const INGEST_DEADLINE_MS = 1000;
@@ -151,9 +151,7 @@ interface Doors {
   readonly listening: Listening;
 }
 
-async function listen(options: RouteOptions, { parts, ingest, listening }: Doors, log: Log): Promise<RunningServer | undefined> {
-  const address = parseListenAddress(options.listen ?? DEFAULT_PORT);
-  if (!address.ok) throw new UsageError(`--listen: ${address.message}`);
+async function openDoors(options: RouteOptions, { parts, ingest, listening }: Doors, log: Log): Promise<RunningServer | undefined> {
   const { driver, answers } = parts;
   const page = routerMetricsPage(() => routerStats(driver, answers));
   const about = { version, startedMs: Date.now(), assigner: options.assigner ?? "" };
@@ -167,18 +165,7 @@ async function listen(options: RouteOptions, { parts, ingest, listening }: Doors
     status: () => routerStatus(driver, about),
     tokens: listening.adminTokens,
   });
-  const result = await startServer({
-    host: address.host,
-    port: address.port,
-    routes: [...routes, ...ingest.routes],
-    tls: listening.tls,
-    guarded: listening.tokens !== undefined,
-    counts: answers,
-    limits: { connectionsMax: CONNECTIONS_MAX },
-    warn: (message) => {
-      log.warn(message);
-    },
-  });
+  const result = await listen(options.listen ?? DEFAULT_PORT, { listening, routes: [...routes, ...ingest.routes], counts: answers }, log);
   if (result.ok) {
     log.info(`listening on ${result.server.url}`);
     return result.server;
@@ -224,7 +211,7 @@ async function route(options: RouteOptions): Promise<void> {
     dbLabel: options.dbLabel,
     version,
   });
-  const server = await listen(options, { parts, ingest, listening }, log);
+  const server = await openDoors(options, { parts, ingest, listening }, log);
   driver.start();
   assigner.start();
   ingest.open();
@@ -251,11 +238,4 @@ function farewell({ driver }: Parts, answers: AnswerCounts, left: RouterLeft, lo
     `stopped: read ${String(driver.partition?.linesRead ?? 0)} lines, undelivered ${String(left.lines)}, applied but not yet durable ${String(left.batchesUnprotected)} batches`,
   );
   if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(routerLedger(driver, answers, left.lines))}\n`);
-}
-
-function crash(error: unknown): void {
-  process.stderr.write(
-    `E! broken invariant, this process ends: ${error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " | ") : String(error)}\n`,
-  );
-  process.exit(1);
 }

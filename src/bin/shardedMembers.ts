@@ -1,0 +1,152 @@
+// What an aggregator of a cluster is made of: its end of the assigner, its router, its Slicelet; at first without rules.
+import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Output } from "../aggregate/output.js";
+import { SteadyClock } from "../base/clock.js";
+import type { Log } from "../base/log.js";
+import type { Aggregator } from "../drive/aggregator.js";
+import { EngineHoldings } from "../drive/engineHoldings.js";
+import { RouterDriver } from "../drive/routerDriver.js";
+import { SliceletDriver } from "../drive/sliceletDriver.js";
+import type { Watched } from "../drive/status.js";
+import { AssignerClient } from "../http/assignerClient.js";
+import { BatchSender } from "../http/batchSender.js";
+import { PeerClient } from "../http/peerClient.js";
+import type { RunningServer } from "../http/server.js";
+import { ROUTER_DEFAULTS } from "../route/router.js";
+import { resourceId } from "../slice/resource.js";
+import { encodeRuleVersion } from "../slice/ruleVersion.js";
+import { MOVE_LIMITS } from "../slicelet/outgoing.js";
+import { Slicelet, type SliceletOptions } from "../slicelet/slicelet.js";
+import type { EndOptions } from "./aggregateEnds.js";
+import { crash } from "./crash.js";
+import type { Listening, ListenOptions } from "./listenOptions.js";
+import { loadOutputs } from "./loadOutputs.js";
+import { type RulesFollower, ShardedRules } from "./shardedRules.js";
+import { version } from "./version.js";
+
+export interface ShardedOptions extends ListenOptions, EndOptions {
+  readonly rules?: readonly string[];
+  readonly assigner: string;
+  readonly advertise?: string;
+  readonly listen?: string;
+  readonly dbLabel?: string;
+  readonly data?: string;
+  readonly cluster: string;
+  readonly name: string;
+  readonly retentionMax: number;
+  readonly drainDeadline: number;
+}
+
+const HEARTBEAT_MS = 500;
+const PEER_TIMEOUT_MS = 5000;
+const HOLD_MS = 60_000;
+
+/** What is there before the first rules are. */
+export interface Ground {
+  readonly options: ShardedOptions;
+  readonly listening: Listening;
+  readonly log: Log;
+  readonly clock: SteadyClock;
+  readonly outputs: ReadonlyMap<string, Output>;
+  readonly self: SliceletOptions["self"];
+  readonly assigner: AssignerClient;
+  readonly rules: ShardedRules;
+  readonly sender: BatchSender;
+  /** Who hears of Assignments and rules from now on. */
+  readonly follow: (follower: RulesFollower) => void;
+}
+
+export interface Members extends Ground {
+  readonly startedMs: number;
+  readonly watched: Watched;
+  readonly owner: SliceletDriver;
+  readonly router: RouterDriver;
+}
+
+export async function layGround(about: Pick<Ground, "options" | "listening" | "log"> & { readonly server: RunningServer }): Promise<Ground> {
+  const { options, listening, log, server } = about;
+  const incarnation = randomBytes(5).toString("hex");
+  const address = (options.advertise ?? server.url).replace(/\/+$/, "");
+  const self = { id: resourceId(address, incarnation), address, incarnation, cluster: options.cluster };
+  const url = options.assigner.replace(/\/+$/, "");
+  log.info(`limpet ${version}: ${self.id}, assigner ${url}; waiting for rules`);
+  const outputs = await loadOutputs();
+  let follower: RulesFollower | undefined;
+  const assigner = new AssignerClient({
+    url,
+    token: listening.ownToken,
+    onAssignment: (assignment) => {
+      follower?.onAssignment(assignment);
+      rules.named(assignment.rules);
+    },
+    onTrouble: (message) => {
+      log.warn(`assigner ${message}; everything goes on, but nothing moves`, "assigner");
+    },
+  });
+  const rules = new ShardedRules({ assigner, outputs, naming: options.naming, log });
+  const sender = new BatchSender({
+    timeoutMs: ROUTER_DEFAULTS.timeoutMs,
+    connectionsPerOwner: ROUTER_DEFAULTS.window * 2,
+    token: listening.ownToken,
+  });
+  const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
+  const follow = (heard: RulesFollower): void => {
+    follower = heard;
+    rules.follow(heard);
+  };
+  return { options, listening, log, clock, outputs, self, assigner, rules, sender, follow };
+}
+
+export function openOwner({ options, listening, self, clock, log, rules }: Ground, aggregator: Aggregator): SliceletDriver {
+  const holdings = new EngineHoldings({
+    engine: () => aggregator.engine,
+    now: () => clock.now(),
+    warn: (message) => {
+      log.warn(message);
+    },
+  });
+  return new SliceletDriver({
+    slicelet: new Slicelet({ self, holdings, limits: MOVE_LIMITS, heartbeatMs: HEARTBEAT_MS, offers: [] }),
+    holdings,
+    peers: new PeerClient({ assigner: options.assigner.replace(/\/+$/, ""), token: listening.ownToken, timeoutMs: PEER_TIMEOUT_MS }),
+    clock,
+    log,
+    settled: (range) => aggregator.settled(range),
+    onBehind: () => {
+      void rules.catchUp();
+    },
+    onBroken: crash,
+  });
+}
+
+export function openRouter({ options, self, clock, log, outputs, rules, sender }: Ground, owner: SliceletDriver): RouterDriver {
+  return new RouterDriver({
+    router: {
+      ...ROUTER_DEFAULTS,
+      router: `${options.name}.${self.incarnation}`,
+      cluster: options.cluster,
+      seed: randomBytes(4).readInt32LE(),
+      retentionBytesMax: options.retentionMax,
+    },
+    outputs,
+    naming: options.naming,
+    memoryBytesMax: options.memoryMax,
+    holdMs: HOLD_MS,
+    delivery: {
+      deliver: async (to, head, generation, body) => {
+        if (to !== self.address) return sender.deliver(to, head, generation, body);
+        // In the next turn, as from the network: a machine is not stepped from within its own step.
+        await delay(0);
+        return { kind: "answered", answer: owner.batch(head, generation, body) };
+      },
+      offerRules: (to, offered) => sender.offerRules(to, offered.hash, encodeRuleVersion(offered)),
+    },
+    onBehind: () => {
+      void rules.catchUp();
+    },
+    log,
+    clock,
+    onBroken: crash,
+  });
+}
