@@ -3,11 +3,11 @@
 //
 //   connect ─▶ GET /api/v1/watch ─line─▶ onAssignment ... end, error, or SILENCE_MS without a byte ─▶ wait (backoff) ─▶ connect
 import { type BackoffOptions, backoffMs } from "../base/backoff.js";
-import { systemErrorCode } from "../base/systemError.js";
 import type { Assignment } from "../slice/assignment.js";
 import { decodeAssignment } from "../slice/assignmentWire.js";
 import { decodeRuleVersion, type RuleVersion } from "../slice/ruleVersion.js";
 import type { Read } from "../slice/wire.js";
+import { ask, bearer, reasonOf } from "./ask.js";
 import { refusalText } from "./refusalText.js";
 
 export interface AssignerClientOptions {
@@ -55,19 +55,8 @@ export class AssignerClient {
   }
 
   async #ask<T>(path: string, decode: (text: string) => Read<T>): Promise<Read<T>> {
-    try {
-      const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(ASK_MS)]);
-      const response = await fetch(`${this.#options.url}${path}`, { headers: this.#headers(), signal });
-      const text = await response.text();
-      return response.ok ? decode(text) : { ok: false, error: refusalText(response.status, text) };
-    } catch (error) {
-      return { ok: false, error: reasonOf(error) };
-    }
-  }
-
-  #headers(): Record<string, string> {
-    const { token } = this.#options;
-    return token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(ASK_MS)]);
+    return ask({ url: `${this.#options.url}${path}`, token: this.#options.token, signal }, decode);
   }
 
   async #watch(): Promise<void> {
@@ -102,7 +91,7 @@ export class AssignerClient {
     let timer = setTimeout(() => stalled.abort(), SILENCE_MS);
     try {
       const signal = AbortSignal.any([this.#closed.signal, stalled.signal]);
-      const response = await fetch(`${this.#options.url}/api/v1/watch`, { headers: this.#headers(), signal });
+      const response = await fetch(`${this.#options.url}/api/v1/watch`, { headers: bearer(this.#options.token), signal });
       if (!response.ok || response.body === null) return { lines: 0, end: refusalText(response.status, await response.text()) };
       this.connected = true;
       const splitter = new LineSplitter();
@@ -150,10 +139,4 @@ class LineSplitter {
     if (rest.length > 0) this.#held.push(rest);
     return lines;
   }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return "no answer in time";
-  return systemErrorCode(error.cause) ?? systemErrorCode(error) ?? error.message;
 }

@@ -1,10 +1,10 @@
 // Posts batches to their owners over connections that stay open. What comes back is an outcome, never an exception.
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { systemErrorCode } from "../base/systemError.js";
 import type { BatchHead } from "../slice/batch.js";
 import { BATCH_PATH, type BatchAnswer, batchHeaders, decodeBatchAnswer } from "../slice/batchWire.js";
 import type { Generation } from "../slice/generation.js";
+import { bearer, reasonOf } from "./ask.js";
 import { refusalText } from "./refusalText.js";
 
 export type Delivered =
@@ -66,10 +66,9 @@ export class BatchSender {
   #exchange(method: string, url: string, headers: Record<string, string>, body: Uint8Array): Promise<Response> {
     const { timeoutMs, token } = this.#options;
     const secure = url.startsWith("https:");
-    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const options = {
       method,
-      headers: { ...headers, ...authorization, "content-length": String(body.length) },
+      headers: { ...headers, ...bearer(token), "content-length": String(body.length) },
       agent: secure ? this.#https : this.#http,
       signal: AbortSignal.timeout(timeoutMs),
     };
@@ -99,11 +98,9 @@ async function readAll(response: IncomingMessage): Promise<string> {
 }
 
 function failureOf(error: unknown): Extract<Delivered, { kind: "failed" }> {
-  const timeout = error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError");
-  return {
-    kind: "failed",
-    message: timeout ? "no answer in time" : (systemErrorCode(error) ?? (error instanceof Error ? error.message : String(error))),
-  };
+  // Node's own requests name a deadline that passed an abort.
+  const timeout = error instanceof Error && error.name === "AbortError";
+  return { kind: "failed", message: timeout ? "no answer in time" : reasonOf(error) };
 }
 
 function firstLine(text: string): string {

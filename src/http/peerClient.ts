@@ -1,6 +1,5 @@
 // What a Slicelet sends: copies and go to its peers, reports and Assignments to the assigner. Nothing here is retried; the machine
 // sends again what was not answered.
-import { systemErrorCode } from "../base/systemError.js";
 import type { Assignment } from "../slice/assignment.js";
 import { encodeAssignment } from "../slice/assignmentWire.js";
 import { decodeReportAnswer, encodeReport, type Report, type ReportAnswer } from "../slice/report.js";
@@ -15,7 +14,7 @@ import {
   type Go,
   type GoAnswer,
 } from "../slicelet/messages.js";
-import { refusalText } from "./refusalText.js";
+import { ask, type Question } from "./ask.js";
 
 export interface PeerClientOptions {
   /** Base URL of the assigner. */
@@ -35,46 +34,26 @@ export class PeerClient {
   }
 
   async copy(address: string, head: CopyHead, bytes: Uint8Array): Promise<Read<{ readonly answer: CopyAnswer }>> {
-    return this.#send(
-      { method: "POST", url: `${address}${COPY_PATH}`, headers: { "limpet-copy": encodeCopyHead(head) }, body: bytes },
-      decodeCopyAnswer,
-    );
+    const headers = { "limpet-copy": encodeCopyHead(head) };
+    return ask({ ...this.#question(), method: "POST", url: `${address}${COPY_PATH}`, headers, body: bytes }, decodeCopyAnswer);
   }
 
   async go(address: string, go: Go): Promise<Read<{ readonly answer: GoAnswer }>> {
-    return this.#send({ method: "POST", url: `${address}${GO_PATH}`, headers: {}, body: encodeGo(go) }, decodeGoAnswer);
+    return ask({ ...this.#question(), method: "POST", url: `${address}${GO_PATH}`, body: encodeGo(go) }, decodeGoAnswer);
   }
 
   async report(report: Report): Promise<Read<ReportAnswer>> {
-    return this.#send(
-      { method: "POST", url: `${this.#options.assigner}/api/v1/heartbeat`, headers: {}, body: encodeReport(report) },
-      decodeReportAnswer,
-    );
+    const url = `${this.#options.assigner}/api/v1/heartbeat`;
+    return ask({ ...this.#question(), method: "POST", url, body: encodeReport(report) }, decodeReportAnswer);
   }
 
   async putAssignment(assignment: Assignment): Promise<Read<string>> {
-    const request = { method: "PUT", url: `${this.#options.assigner}/api/v1/assignment`, headers: {}, body: encodeAssignment(assignment) };
-    return this.#send(request, (text) => ({ ok: true, value: text }));
+    const url = `${this.#options.assigner}/api/v1/assignment`;
+    return ask({ ...this.#question(), method: "PUT", url, body: encodeAssignment(assignment) }, (text) => ({ ok: true, value: text }));
   }
 
-  async #send<T>(
-    {
-      method,
-      url,
-      headers,
-      body,
-    }: { readonly method: string; readonly url: string; readonly headers: Record<string, string>; readonly body: string | Uint8Array },
-    decode: (text: string) => Read<T>,
-  ): Promise<Read<T>> {
+  #question(): Pick<Question, "token" | "signal"> {
     const { token, timeoutMs } = this.#options;
-    try {
-      const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-      const response = await fetch(url, { method, headers: { ...headers, ...authorization }, body, signal: AbortSignal.timeout(timeoutMs) });
-      const text = await response.text();
-      return response.ok ? decode(text) : { ok: false, error: refusalText(response.status, text) };
-    } catch (error) {
-      if (!(error instanceof Error)) return { ok: false, error: String(error) };
-      return { ok: false, error: error.name === "TimeoutError" ? "no answer in time" : (systemErrorCode(error.cause) ?? error.message) };
-    }
+    return { token, signal: AbortSignal.timeout(timeoutMs) };
   }
 }

@@ -8,6 +8,7 @@ import { decodeAssignment, encodeAssignment } from "#limpet/slice/assignmentWire
 import { formatGeneration, type Generation, NO_GENERATION } from "#limpet/slice/generation.js";
 import { decodeReportAnswer, encodeReport, type Report, type ReportAnswer } from "#limpet/slice/report.js";
 import { decodeRuleVersion } from "#limpet/slice/ruleVersion.js";
+import { emptyReport } from "./emptyReport.js";
 import { Host, stopHosts, until } from "./host.js";
 
 const RULES = "- match: cpu\n  interval: 10s\n  outputs: [count_samples]\n";
@@ -39,22 +40,9 @@ class Reporter {
   #timer: NodeJS.Timeout;
 
   constructor(url: string, name: string) {
-    this.id = `${name}:1@x`;
     this.#url = url;
-    const address = `http://${name}:1`;
-    this.#base = {
-      cluster: "limpet",
-      id: this.id,
-      address,
-      incarnation: "x",
-      state: "running",
-      generation: NO_GENERATION,
-      load: 0,
-      serves: [],
-      moved: [],
-      aborted: [],
-      offers: [],
-    };
+    this.#base = emptyReport(`http://${name}:1`);
+    this.id = this.#base.id;
     this.#timer = setInterval(() => void this.beat().catch(() => undefined), 50);
   }
 

@@ -6,8 +6,8 @@ import type { BatchRange, RangeAnswer } from "#limpet/slice/batch.js";
 import { encodeBatchAnswer, readBatchHeaders } from "#limpet/slice/batchWire.js";
 import { NO_GENERATION } from "#limpet/slice/generation.js";
 import { RangeMap } from "#limpet/slice/rangeMap.js";
-import { encodeReport, type Report } from "#limpet/slice/report.js";
-import { resourceId } from "#limpet/slice/resource.js";
+import { encodeReport } from "#limpet/slice/report.js";
+import { emptyReport } from "./emptyReport.js";
 
 export class BatchOwner {
   readonly #assigner: string;
@@ -46,7 +46,7 @@ export class BatchOwner {
   }
 
   get id(): string {
-    return resourceId(this.address, "x");
+    return emptyReport(this.address).id;
   }
 
   async stop(): Promise<void> {
@@ -55,20 +55,7 @@ export class BatchOwner {
   }
 
   async #report(): Promise<void> {
-    const report: Report = {
-      cluster: "limpet",
-      id: this.id,
-      address: this.address,
-      incarnation: "x",
-      state: "running",
-      generation: NO_GENERATION,
-      load: 0,
-      serves: [],
-      moved: [],
-      aborted: [],
-      offers: [],
-    };
-    await fetch(`${this.#assigner}/api/v1/heartbeat`, { method: "POST", body: encodeReport(report) });
+    await fetch(`${this.#assigner}/api/v1/heartbeat`, { method: "POST", body: encodeReport(emptyReport(this.address)) });
   }
 
   #offered({ path }: HttpRequest): HttpAnswer {
