@@ -45,6 +45,7 @@ import { type CompiledRule, compileRule } from "./compile.js";
 import { centroidsHeld, dropDigests } from "./digests.js";
 import { backlogOf, dueEnd, isDue } from "./due.js";
 import { closeWindow, lastWindow, nextWindow, type RowLabels, rowLabelsOf } from "./flush.js";
+import { takeProbes } from "./heavyKeys.js";
 import { type EngineLedger, readLedger } from "./ledger.js";
 import { type LineDocument, readLines } from "./lineDocument.js";
 import { applyPoint, clearTheWay, type Intake, isTooLong, placeOf, TOO_LONG } from "./lines.js";
@@ -182,6 +183,7 @@ export class Engine {
   batch(nowMs: number, head: BatchSaid, document: LineDocument): readonly BatchAnswer[] {
     this.#arrive(nowMs);
     const { answers, losses } = applyBatch(this.#intake, nowMs, head, document);
+    takeProbes(this.root, this.parts);
     this.#losses += losses;
     for (const reason of ["syntax", "too_long"] as const) {
       this.#linesRead += document.invalid[reason];
@@ -197,6 +199,7 @@ export class Engine {
     else if (event.kind === "document") this.#document(nowMs, event.document);
     else if (event.kind === "tick") this.#tick(nowMs, actions);
     else this.#finish(nowMs, actions);
+    takeProbes(this.root, this.parts);
     const passed = this.#passed.take(nowMs, event.kind === "tick" || event.kind === "finish");
     if (passed !== undefined) actions.push(passed);
     return actions;
@@ -381,10 +384,7 @@ export class Engine {
     for (const message of this.#silence.take(nowMs, f64.load(this.root + ROOT_RECEIVED))) actions.push({ kind: "warning", about: "silent", message });
     if (this.#busy) return;
     const due = nowMs - this.#sweptMs >= SWEEP_MS;
-    if (due) {
-      this.parts.forgetSilent(nowMs - (this.#options.forgetMs ?? FORGET_MS));
-      this.parts.merge();
-    }
+    if (due) this.parts.age(nowMs - (this.#options.forgetMs ?? FORGET_MS));
     if (!due && !this.parts.hasDropped) return;
     const swept = sweep(this.root, this.parts, due ? this.#nextSweep(nowMs) : 0);
     if (swept.groups > 0) this.admission.forgetGroups(swept.names);

@@ -11,6 +11,7 @@ import { allocate, release } from "../kernel/alloc.js";
 import { LEDGER_ACCEPTS, LEDGER_BYTES, LEDGER_CLOSED, LEDGER_COMPLETE, LEDGER_RULE } from "../kernel/layout.js";
 import type { KeyRange } from "../slice/keyRange.js";
 import type { CompiledRule } from "./compile.js";
+import { HeavyKeys } from "./heavyKeys.js";
 import type { SnapshotId } from "./snapshotHeader.js";
 
 /** What one Rule did in one Part. The numbers of the hot loop lie in kernel memory. */
@@ -56,6 +57,8 @@ export interface Part extends KeyRange {
   readonly cursors: Map<string, Cursor>;
   /** By CompiledRule.index. */
   readonly ledgers: readonly Ledger[];
+  /** Which of its keys take most of the load. */
+  heavy: HeavyKeys;
 }
 
 /** How a Part begins. */
@@ -78,7 +81,8 @@ export function openPart(root: number, rules: readonly CompiledRule[], { low, hi
     }
     ledgers.push(ledger);
   }
-  return { low, high, term: start.term, mode: "serving", takenOverMs: start.startMs, copied: undefined, cursors: new Map(), ledgers };
+  const heavy = new HeavyKeys();
+  return { low, high, term: start.term, mode: "serving", takenOverMs: start.startMs, copied: undefined, cursors: new Map(), ledgers, heavy };
 }
 
 function openLedger(root: number, compiled: CompiledRule, { startMs, completeMs }: PartStart): Ledger | undefined {

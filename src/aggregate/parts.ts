@@ -113,7 +113,8 @@ export class Parts {
     if (whole === undefined || whole.low === key) return true;
     const right = openPart(this.#root, this.rules, { low: key, high: whole.high }, { term: whole.term, startMs: 0, completeMs: 0 });
     if (right === undefined) return false;
-    const left: Part = { ...whole, high: key };
+    const left: Part = { ...whole, high: key, heavy: whole.heavy.within({ low: whole.low, high: key }, whole) };
+    right.heavy = whole.heavy.within(right, whole);
     for (const [router, cursor] of whole.cursors) right.cursors.set(router, cursor);
     right.takenOverMs = whole.takenOverMs;
     right.copied = whole.copied;
@@ -155,7 +156,7 @@ export class Parts {
         if (into !== undefined) join(into, ledger);
       }
       releaseLedgers(this.#root, part.ledgers);
-      merged[merged.length - 1] = { ...left, high: part.high };
+      merged[merged.length - 1] = { ...left, high: part.high, heavy: left.heavy.join(part.heavy) };
     }
     if (merged.length < this.#list.length) this.#change(merged);
   }
@@ -184,9 +185,13 @@ export class Parts {
     return dropped;
   }
 
-  /** Forgets routers that have been silent since `ms`: what they sent is durable, or their own loss by now. */
-  forgetSilent(ms: number): void {
-    for (const { cursors } of this.#list) for (const [router, { heardMs }] of cursors) if (heardMs < ms) cursors.delete(router);
+  /** Once in a while: forgets routers that have been silent since `ms` (what they sent is durable, or their own loss by now), lets old load fade, merges. */
+  age(ms: number): void {
+    for (const { cursors, heavy } of this.#list) {
+      heavy.fade();
+      for (const [router, { heardMs }] of cursors) if (heardMs < ms) cursors.delete(router);
+    }
+    this.merge();
   }
 
   setMode(part: Part, mode: PartMode): void {

@@ -149,6 +149,6 @@ function heldOf(part: Part): Held {
     frozen: part.mode !== "serving",
     bytes: partBytes(part),
     pairs: partPairs(part),
-    top: [],
+    top: part.heavy.top(),
   };
 }

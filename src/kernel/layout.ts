@@ -82,6 +82,15 @@ export const ROOT_LINE: i32 = 588;
 export const ROOT_MARKED: i32 = 592;
 /** Counts the copies taken; what changes after one bears a higher stamp. */
 export const ROOT_COPY: i32 = 596;
+/** Samples until the next one is picked (probe.ts), the state of its random numbers, and the SliceKeys on the list at PROBES_AT. */
+export const ROOT_PROBE: i32 = 600;
+export const ROOT_PROBE_SEED: i32 = 604;
+export const ROOT_PROBED: i32 = 608;
+/** i32 each, in the Root's own page. Past the last one, pairs are not noted until the list is taken away. */
+export const PROBES_AT: i32 = 4096;
+export const PROBES_MAX: i32 = 8192;
+/** Of 32 random bits: a distance of 1 to 512 samples. */
+export const PROBE_GAP_SHIFT: i32 = 23;
 
 /** Offsets from the root, whole pages. */
 export const SCRATCH_AT: i32 = 65536;

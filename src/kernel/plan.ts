@@ -65,6 +65,7 @@ import {
   ROOT_IGNORED,
   ROOT_MATCHED,
   ROOT_PASS,
+  ROOT_PROBE,
   ROOT_RECEIVED,
   RULE_COUNTER_AT,
   RULE_FLAGS,
@@ -84,6 +85,7 @@ import {
 } from "./layout.js";
 import { digest } from "./leaf.js";
 import { passRows } from "./pass.js";
+import { probe } from "./probe.js";
 import { addToSet, openSet } from "./set.js";
 import { addSketch, openSketch } from "./sketch.js";
 
@@ -115,6 +117,9 @@ export function addLine(root: i32, count: i32, time: f64): void {
     for (; target < targetEnd; target = target + TARGET_BYTES) addSample(root, target, time, value);
   }
   f64.store(root + ROOT_MATCHED, f64.load(root + ROOT_MATCHED) + matched);
+  const ahead: i32 = i32.load(root + ROOT_PROBE) - count;
+  i32.store(root + ROOT_PROBE, ahead);
+  if (ahead < 0) probe(root, root + SCRATCH_AT + (-1 - ahead) * SCRATCH_BYTES);
   if ((i32.load(root + ROOT_PASS) & PASS_ROWS) != 0) passRows(root, count, time);
 }
 
