@@ -112,9 +112,9 @@ function entryOf(nowMs: number, slice: Slice, parts: readonly Entry[], holdMs: (
 function take(nowMs: number, entry: Entry, seen: Weight): void {
   const { note } = entry;
   const { weight } = note;
-  // State is what it is; only rates need time.
+  // State is what it is; only rates need time. Where there is no prediction the reading is shown, but nobody plans with it.
   if (nowMs < entry.warmMs) {
-    note.weight = { ...weight, bytes: seen.bytes };
+    note.weight = note.isKnown ? { ...weight, bytes: seen.bytes } : seen;
     return;
   }
   const share = Number.isNaN(entry.atMs) ? 1 : 1 - Math.exp(-(nowMs - entry.atMs) / SMOOTH_MS);
