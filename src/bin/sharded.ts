@@ -19,7 +19,7 @@ import { readListenOptions } from "./listenOptions.js";
 import { openSinks, sinkEntries } from "./openSinks.js";
 import { UsageError } from "./options.js";
 import { doorsForPeers, type Entrance, makeDoors, openServer, statsOf } from "./shardedDoors.js";
-import { layGround, type Members, openOwner, openRouter, type ShardedOptions } from "./shardedMembers.js";
+import { layGround, type Members, openInnerRouter, openOwner, type ShardedOptions } from "./shardedMembers.js";
 
 const INGEST_DEADLINE_MS = 1000;
 const STOP_DEADLINE_MS = 2500;
@@ -82,12 +82,11 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
     onBroken: crash,
   });
   const owner = openOwner(ground, aggregator);
-  const router = openRouter(ground, owner);
-  ground.follow({
-    onRules: (rules, parsed) => {
-      const problem = router.useRules(rules);
-      if (problem !== undefined) log.error(`rules ${rules.hash} cannot be used: ${problem}`);
-      else if (rules.hash !== first.version.hash) aggregator.reload(openEmpty(parsed, ground.clock.now()));
+  const router = openInnerRouter(ground, owner);
+  ground.rules.follow({
+    onRules: (parsed) => {
+      router.useRules(parsed);
+      if (parsed !== first) aggregator.reload(openEmpty(parsed.rules, ground.clock.now()));
     },
     onAssignment: (assignment) => {
       router.assignment(assignment);

@@ -6,7 +6,7 @@ import { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
 import type { Aggregator } from "../drive/aggregator.js";
 import { EngineHoldings } from "../drive/engineHoldings.js";
-import { RouterDriver } from "../drive/routerDriver.js";
+import type { RouterDriver } from "../drive/routerDriver.js";
 import { SliceletDriver } from "../drive/sliceletDriver.js";
 import type { Watched } from "../drive/status.js";
 import { AssignerClient } from "../http/assignerClient.js";
@@ -15,14 +15,14 @@ import { PeerClient } from "../http/peerClient.js";
 import type { RunningServer } from "../http/server.js";
 import { ROUTER_DEFAULTS } from "../route/router.js";
 import { resourceId } from "../slice/resource.js";
-import { encodeRuleVersion } from "../slice/ruleVersion.js";
 import { MOVE_LIMITS } from "../slicelet/outgoing.js";
 import { Slicelet, type SliceletOptions } from "../slicelet/slicelet.js";
 import type { EndOptions } from "./aggregateEnds.js";
 import { crash } from "./crash.js";
 import type { Listening, ListenOptions } from "./listenOptions.js";
 import { loadOutputs } from "./loadOutputs.js";
-import { type RulesFollower, ShardedRules } from "./shardedRules.js";
+import { openRouter } from "./openRouter.js";
+import { ShardedRules } from "./shardedRules.js";
 import { version } from "./version.js";
 
 export interface ShardedOptions extends ListenOptions, EndOptions {
@@ -40,7 +40,6 @@ export interface ShardedOptions extends ListenOptions, EndOptions {
 
 const HEARTBEAT_MS = 500;
 const PEER_TIMEOUT_MS = 5000;
-const HOLD_MS = 60_000;
 
 /** What is there before the first rules are. */
 export interface Ground {
@@ -53,8 +52,6 @@ export interface Ground {
   readonly assigner: AssignerClient;
   readonly rules: ShardedRules;
   readonly sender: BatchSender;
-  /** Who hears of Assignments and rules from now on. */
-  readonly follow: (follower: RulesFollower) => void;
 }
 
 export interface Members extends Ground {
@@ -72,13 +69,11 @@ export async function layGround(about: Pick<Ground, "options" | "listening" | "l
   const url = options.assigner.replace(/\/+$/, "");
   log.info(`limpet ${version}: ${self.id}, assigner ${url}; waiting for rules`);
   const outputs = await loadOutputs();
-  let follower: RulesFollower | undefined;
   const assigner = new AssignerClient({
     url,
     token: listening.ownToken,
     onAssignment: (assignment) => {
-      follower?.onAssignment(assignment);
-      rules.named(assignment.rules);
+      rules.assignment(assignment);
     },
     onTrouble: (message) => {
       log.warn(`assigner ${message}; everything goes on, but nothing moves`, "assigner");
@@ -91,11 +86,7 @@ export async function layGround(about: Pick<Ground, "options" | "listening" | "l
     token: listening.ownToken,
   });
   const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
-  const follow = (heard: RulesFollower): void => {
-    follower = heard;
-    rules.follow(heard);
-  };
-  return { options, listening, log, clock, outputs, self, assigner, rules, sender, follow };
+  return { options, listening, log, clock, outputs, self, assigner, rules, sender };
 }
 
 export function openOwner({ options, listening, self, clock, log, rules }: Ground, aggregator: Aggregator): SliceletDriver {
@@ -120,33 +111,13 @@ export function openOwner({ options, listening, self, clock, log, rules }: Groun
   });
 }
 
-export function openRouter({ options, self, clock, log, outputs, rules, sender }: Ground, owner: SliceletDriver): RouterDriver {
-  return new RouterDriver({
-    router: {
-      ...ROUTER_DEFAULTS,
-      router: `${options.name}.${self.incarnation}`,
-      cluster: options.cluster,
-      seed: randomBytes(4).readInt32LE(),
-      retentionBytesMax: options.retentionMax,
-    },
-    outputs,
-    naming: options.naming,
-    memoryBytesMax: options.memoryMax,
-    holdMs: HOLD_MS,
-    delivery: {
-      deliver: async (to, head, generation, body) => {
-        if (to !== self.address) return sender.deliver(to, head, generation, body);
-        // In the next turn, as from the network: a machine is not stepped from within its own step.
-        await delay(0);
-        return { kind: "answered", answer: owner.batch(head, generation, body) };
-      },
-      offerRules: (to, offered) => sender.offerRules(to, offered.hash, encodeRuleVersion(offered)),
-    },
-    onBehind: () => {
-      void rules.catchUp();
-    },
-    log,
-    clock,
-    onBroken: crash,
+/** The router inside: batches for this process' own slices are a function call. */
+export function openInnerRouter(ground: Ground, owner: SliceletDriver): RouterDriver {
+  const { self, sender } = ground;
+  return openRouter({ ...ground, incarnation: self.incarnation }, async (to, head, generation, body) => {
+    if (to !== self.address) return sender.deliver(to, head, generation, body);
+    // In the next turn, as from the network: a machine is not stepped from within its own step.
+    await delay(0);
+    return { kind: "answered", answer: owner.batch(head, generation, body) };
   });
 }

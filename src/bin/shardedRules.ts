@@ -1,28 +1,21 @@
-// The rules of an aggregator that gets them from the assigner: the first ones, and newer ones when an Assignment names them.
+// The rules of a process that gets them from the assigner: the first ones, and newer ones when an Assignment names them.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Output } from "../aggregate/output.js";
-import type { Rule } from "../aggregate/rule.js";
-import { readRules } from "../aggregate/ruleFile.js";
-import { formatProblem } from "../aggregate/ruleFileProblem.js";
+import { type ParsedVersion, parseRuleVersion } from "../aggregate/ruleVersions.js";
 import type { Log } from "../base/log.js";
 import type { AssignerClient } from "../http/assignerClient.js";
 import type { Assignment } from "../slice/assignment.js";
 import type { RuleVersion } from "../slice/ruleVersion.js";
 
 export interface ShardedRulesOptions {
-  readonly assigner: Pick<AssignerClient, "rules" | "assignment">;
+  readonly assigner: Pick<AssignerClient, "rules" | "assignment" | "connected">;
   readonly outputs: ReadonlyMap<string, Output>;
   readonly naming: "telegraf" | "vmagent";
   readonly log: Log;
 }
 
-export interface ParsedRules {
-  readonly version: RuleVersion;
-  readonly rules: readonly Rule[];
-}
-
 export interface RulesFollower {
-  onRules(version: RuleVersion, rules: readonly Rule[]): void;
+  onRules(parsed: ParsedVersion): void;
   onAssignment(assignment: Assignment): void;
 }
 
@@ -33,8 +26,10 @@ export class ShardedRules {
   /** Hashes that have been in force here: batches that name them are understood. */
   readonly #known = new Set<string>();
   #current = "";
+  /** By the newest Assignment. */
+  #named = "";
   #activeFromMs = Number.NEGATIVE_INFINITY;
-  #first: ParsedRules | undefined;
+  #first: ParsedVersion | undefined;
   #follower: RulesFollower | undefined;
   #asking = false;
 
@@ -47,11 +42,12 @@ export class ShardedRules {
   }
 
   /** Asks until there are some, or the process ends. */
-  async first(): Promise<ParsedRules> {
+  async first(): Promise<ParsedVersion> {
     for (;;) {
       const parsed = await this.#read();
       if (typeof parsed !== "string") {
         this.#first = parsed;
+        if (this.#follower !== undefined) this.#take(parsed);
         return parsed;
       }
       this.#options.log.warn(`no rules yet: ${parsed}`, "rules");
@@ -60,30 +56,40 @@ export class ShardedRules {
     }
   }
 
-  /** From here on newer ones are taken over; the first ones at once. */
+  /** From here on newer ones are taken over; the first ones, if they are there, at once. */
   follow(follower: RulesFollower): void {
     this.#follower = follower;
     if (this.#first !== undefined) this.#take(this.#first);
   }
 
-  /** An Assignment names the rules in force. */
-  named(hash: string): void {
-    if (hash !== this.#current) void this.catchUp();
+  /** An Assignment has come, which names the rules in force. */
+  assignment(assignment: Assignment): void {
+    if (this.#follower === undefined) return;
+    this.#follower.onAssignment(assignment);
+    this.#named = assignment.rules;
+    if (this.#lacks) void this.catchUp();
   }
 
-  /** Asks the assigner for what is newest; one question at a time. */
+  /** Something newer is about: asks the assigner for it, one question at a time, and again while the rules that it names are lacking. */
   async catchUp(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
     const { assigner, log } = this.#options;
-    const assignment = await assigner.assignment();
-    if (assignment.ok) this.#follower?.onAssignment(assignment.value);
-    if (assignment.ok && assignment.value.rules !== this.#current) {
+    // While it is watched, Assignments come by themselves.
+    const assignment = assigner.connected ? undefined : await assigner.assignment();
+    if (assignment?.ok === true) this.assignment(assignment.value);
+    if (this.#lacks) {
       const parsed = await this.#read();
       if (typeof parsed === "string") log.warn(`the newest rules cannot be had: ${parsed}`, "rules");
       else this.#take(parsed);
     }
     this.#asking = false;
+    if (this.#lacks) setTimeout(() => void this.catchUp(), AGAIN_MS).unref();
+  }
+
+  /** Not while the first ones are waited for. */
+  get #lacks(): boolean {
+    return this.#current !== "" && this.#named !== "" && this.#named !== this.#current;
   }
 
   /**
@@ -95,31 +101,24 @@ export class ShardedRules {
       this.#known.add(version.hash);
       return undefined;
     }
-    const parsed = this.#parse(version);
+    const parsed = parseRuleVersion(version, this.#options);
     if (typeof parsed === "string") return parsed;
     this.#take(parsed);
     return undefined;
   }
 
-  #take({ version, rules }: ParsedRules): void {
-    if (version.hash === this.#current) return;
-    this.#follower?.onRules(version, rules);
-    this.#current = version.hash;
-    this.#activeFromMs = version.activeFromMs;
-    this.#known.add(version.hash);
+  #take(parsed: ParsedVersion): void {
+    const { hash, activeFromMs } = parsed.version;
+    if (hash === this.#current) return;
+    this.#follower?.onRules(parsed);
+    this.#current = hash;
+    this.#activeFromMs = activeFromMs;
+    this.#known.add(hash);
   }
 
   /** The newest rules, or why there are none. */
-  async #read(): Promise<ParsedRules | string> {
+  async #read(): Promise<ParsedVersion | string> {
     const read = await this.#options.assigner.rules();
-    return read.ok ? this.#parse(read.value) : read.error;
-  }
-
-  #parse(version: RuleVersion): ParsedRules | string {
-    const { outputs, naming } = this.#options;
-    const files = version.files.map(({ path, text }) => ({ name: path, text }));
-    const { rules, problems } = readRules(files, { outputs, env: {}, naming });
-    const error = problems.find(({ severity }) => severity === "error");
-    return error === undefined ? { version, rules } : formatProblem(error);
+    return read.ok ? parseRuleVersion(read.value, this.#options) : read.error;
   }
 }

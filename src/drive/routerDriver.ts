@@ -9,8 +9,7 @@ import type { LineDocument } from "../aggregate/lineDocument.js";
 import type { Output } from "../aggregate/output.js";
 import { Partition } from "../aggregate/partition.js";
 import type { Rule } from "../aggregate/rule.js";
-import { readRules } from "../aggregate/ruleFile.js";
-import { formatProblem } from "../aggregate/ruleFileProblem.js";
+import type { ParsedVersion } from "../aggregate/ruleVersions.js";
 import type { SeriesDocument } from "../aggregate/seriesDocument.js";
 import type { SteadyClock } from "../base/clock.js";
 import { counted } from "../base/counted.js";
@@ -39,7 +38,7 @@ export interface RouterDriverOptions {
   /** How long a declared backlog holds a window, and old rules are kept. */
   readonly holdMs: number;
   readonly delivery: Delivery;
-  /** An Assignment or rules newer than known are about: get them. */
+  /** An Assignment newer than known is about: get it. */
   readonly onBehind: () => void;
   readonly log: Log;
   readonly clock: SteadyClock;
@@ -47,9 +46,7 @@ export interface RouterDriverOptions {
   readonly onBroken: (error: unknown) => void;
 }
 
-interface Version {
-  readonly version: RuleVersion;
-  readonly rules: readonly Rule[];
+interface Version extends ParsedVersion {
   /** ms: no sample goes by it any more. */
   untilMs: number;
 }
@@ -62,8 +59,6 @@ export class RouterDriver {
   #partition: Partition | undefined;
   /** In force, newest first. */
   #versions: Version[] = [];
-  /** Hash of the rules the newest Assignment names. */
-  #rulesNamed = "";
   #generation = NO_GENERATION;
   #ticking: NodeJS.Timeout | undefined;
   #stopping: Promise<RouterLeft> | undefined;
@@ -102,11 +97,6 @@ export class RouterDriver {
     return this.#versions[0]?.version.hash ?? "";
   }
 
-  /** Rules or an Assignment newer than these are known to exist. */
-  get lacksRules(): boolean {
-    return this.#rulesNamed !== this.rules;
-  }
-
   /** Why no input can be taken now; undefined: it can. */
   get refusal(): string | undefined {
     if (this.#stopping !== undefined) return "stopping";
@@ -125,20 +115,14 @@ export class RouterDriver {
     const { generation, routes, table } = this.router.clerk;
     if (generation === this.#generation) return;
     this.#generation = generation;
-    this.#rulesNamed = assignment.rules;
     this.#partition?.divide(table, routes.length);
     this.#options.log.debug(`assignment ${formatGeneration(generation)}: ${counted(routes.length, "owner")}`);
-    if (this.lacksRules) this.#options.onBehind();
   }
 
-  /** Takes newer rules over. What is wrong with them; undefined: nothing. */
-  useRules(version: RuleVersion): string | undefined {
-    const { outputs, naming, clock, holdMs, log } = this.#options;
-    if (version.hash === this.rules) return undefined;
-    const files = version.files.map(({ path, text }) => ({ name: path, text }));
-    const { rules, problems } = readRules(files, { outputs, env: {}, naming });
-    const error = problems.find(({ severity }) => severity === "error");
-    if (error !== undefined) return formatProblem(error);
+  /** Takes newer rules over. */
+  useRules({ version, rules }: ParsedVersion): void {
+    const { clock, holdMs, log } = this.#options;
+    if (version.hash === this.rules) return;
     const [before] = this.#versions;
     if (before !== undefined) before.untilMs = Math.max(clock.now(), version.activeFromMs) + holdMs;
     this.#versions = [
@@ -150,7 +134,6 @@ export class RouterDriver {
     const shortest = Math.min(...rules.map(({ intervalMs }) => intervalMs));
     this.#step({ kind: "rules", rules: { hash: version.hash, intervalMsMin: shortest, openMsMax: longest } });
     log.info(`rules ${version.hash}: ${counted(rules.length, "rule")}`);
-    return undefined;
   }
 
   /** Resolves when input can be taken. */

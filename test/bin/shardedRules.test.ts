@@ -14,6 +14,7 @@ function version(interval: string, activeFromMs: number): RuleVersion {
 async function following(first: RuleVersion): Promise<{ readonly rules: ShardedRules; readonly taken: string[] }> {
   const taken: string[] = [];
   const assigner = {
+    connected: false,
     rules: () => Promise.resolve({ ok: true as const, value: first }),
     assignment: () => Promise.resolve({ ok: false as const, error: "away" }),
   };
@@ -21,7 +22,9 @@ async function following(first: RuleVersion): Promise<{ readonly rules: ShardedR
   const rules = new ShardedRules({ assigner, outputs: await loadOutputs(), naming: "telegraf", log });
   await rules.first();
   rules.follow({
-    onRules: (_version, parsed) => taken.push(...parsed.map(({ interval }) => interval)),
+    onRules: ({ rules: parsed }) => {
+      taken.push(...parsed.map(({ interval }) => interval));
+    },
     onAssignment: () => undefined,
   });
   return { rules, taken };

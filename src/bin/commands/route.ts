@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { SteadyClock } from "../../base/clock.js";
 import { counted } from "../../base/counted.js";
 import { createLog, type Log, streamWriter } from "../../base/log.js";
-import { RouterDriver } from "../../drive/routerDriver.js";
+import type { RouterDriver } from "../../drive/routerDriver.js";
 import { routerLedger, routerStats, routerStatus } from "../../drive/routerStatus.js";
 import { StdinLines } from "../../drive/stdinLines.js";
 import { holdSignals } from "../../execd/signals.js";
@@ -20,12 +20,12 @@ import { probeRoutes } from "../../http/probes.js";
 import type { RunningServer } from "../../http/server.js";
 import { ROUTER_DEFAULTS, type RouterLeft } from "../../route/router.js";
 import { routerMetricsPage } from "../../selfstat/routerMetrics.js";
-import { encodeRuleVersion } from "../../slice/ruleVersion.js";
-import { crash } from "../crash.js";
 import { listen } from "../listen.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
+import { openRouter } from "../openRouter.js";
 import { byteSize, duration, option, UsageError } from "../options.js";
+import { ShardedRules } from "../shardedRules.js";
 import { version } from "../version.js";
 
 interface RouteOptions extends ListenOptions {
@@ -45,9 +45,6 @@ const DEFAULT_PORT = "127.0.0.1:4582";
 /** Telegraf kills a child 10 s after it closed its input. */
 const STDIN_DEADLINE_MS = 3500;
 const INGEST_DEADLINE_MS = 1000;
-const HOLD_MS = 60_000;
-/** After news of something newer, the assigner is asked again so often until it is here. */
-const BEHIND_MS = 1000;
 
 export function registerRoute(program: Command): void {
   addListenOptions(program.command("route"))
@@ -75,6 +72,7 @@ export function registerRoute(program: Command): void {
 
 interface Parts {
   readonly driver: RouterDriver;
+  readonly rules: ShardedRules;
   readonly sender: BatchSender;
   readonly assigner: AssignerClient;
   readonly answers: AnswerCounts;
@@ -82,67 +80,30 @@ interface Parts {
 
 /** The driver, and the two it speaks to. */
 async function build(options: RouteOptions, url: string, token: string | undefined, log: Log): Promise<Parts> {
-  const { cluster, name, naming, memoryMax, retentionMax } = options;
   const sender = new BatchSender({ timeoutMs: ROUTER_DEFAULTS.timeoutMs, connectionsPerOwner: ROUTER_DEFAULTS.window * 2, token });
   const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
+  const outputs = await loadOutputs();
   const assigner = new AssignerClient({
     url,
     token,
     onAssignment: (assignment) => {
-      driver.assignment(assignment);
+      rules.assignment(assignment);
     },
     onTrouble: (message) => {
       log.warn(`assigner ${message}; lines go where they went, and it is asked again`, "assigner");
     },
   });
-  const catchUp = behind(assigner, () => driver, log);
-  const driver: RouterDriver = new RouterDriver({
-    router: {
-      ...ROUTER_DEFAULTS,
-      router: `${name}.${randomBytes(5).toString("hex")}`,
-      cluster,
-      seed: randomBytes(4).readInt32LE(),
-      retentionBytesMax: retentionMax,
+  const rules = new ShardedRules({ assigner, outputs, naming: options.naming, log });
+  const driver = openRouter({ options, incarnation: randomBytes(5).toString("hex"), outputs, rules, sender, log, clock });
+  rules.follow({
+    onRules: (parsed) => {
+      driver.useRules(parsed);
     },
-    outputs: await loadOutputs(),
-    naming,
-    memoryBytesMax: memoryMax,
-    holdMs: HOLD_MS,
-    delivery: {
-      deliver: (address, head, generation, body) => sender.deliver(address, head, generation, body),
-      offerRules: (address, rules) => sender.offerRules(address, rules.hash, encodeRuleVersion(rules)),
+    onAssignment: (assignment) => {
+      driver.assignment(assignment);
     },
-    onBehind: catchUp,
-    log,
-    clock,
-    onBroken: crash,
   });
-  return { driver, sender, assigner, answers: new AnswerCounts() };
-}
-
-/** Asks the assigner for what is newer than what the driver has: once at a time, and again while it lacks something. */
-function behind(assigner: AssignerClient, driver: () => RouterDriver, log: Log): () => void {
-  let asking = false;
-  const ask = async (): Promise<void> => {
-    // While it is watched, Assignments come by themselves.
-    const read = assigner.connected ? undefined : await assigner.assignment();
-    if (read?.ok === true) driver().assignment(read.value);
-    if (!driver().lacksRules && driver().rules !== "") return;
-    const rules = await assigner.rules();
-    const problem = rules.ok ? driver().useRules(rules.value) : `assigner: ${rules.error}`;
-    if (problem !== undefined) log.warn(`no rules: ${problem}`, "rules");
-  };
-  const run = async (): Promise<void> => {
-    await ask();
-    asking = false;
-    if (driver().lacksRules || driver().rules === "") setTimeout(start, BEHIND_MS).unref();
-  };
-  const start = (): void => {
-    if (asking) return;
-    asking = true;
-    void run();
-  };
-  return start;
+  return { driver, rules, sender, assigner, answers: new AnswerCounts() };
 }
 
 interface Doors {
@@ -214,6 +175,7 @@ async function route(options: RouteOptions): Promise<void> {
   const server = await openDoors(options, { parts, ingest, listening }, log);
   driver.start();
   assigner.start();
+  void parts.rules.first();
   ingest.open();
   log.info(`limpet ${version}: router ${driver.name}, assigner ${url}${reads === undefined ? "" : ", reading standard input"}`);
   const lines = new StdinLines(driver, log, STDIN_DEADLINE_MS);
