@@ -403,5 +403,6 @@ function pauseOf(nowMs: number, { frozenMs }: Outgoing): number {
 /** For messages. */
 export function describeMove(action: Extract<SliceletAction, { kind: "moved" }>): string {
   const { range, move, how, pauseMs } = action;
-  return `slice ${formatKeyRange(range)} moved ${how} in ${formatGeneration(move)}${how === "in" ? "" : `, frozen for ${String(Math.round(pauseMs))} ms`}`;
+  const what = `slice ${formatKeyRange(range)} ${how === "aborted" ? "was not moved" : `moved ${how}`} (${formatGeneration(move)})`;
+  return how === "in" ? what : `${what}, frozen for ${String(Math.round(pauseMs))} ms`;
 }

@@ -1,5 +1,6 @@
 // One Slicelet and its peers, message by message: serving, moving, and every order of messages that could make two owners or none.
 import { describe, expect, it } from "@jest/globals";
+import { describeMove } from "#limpet/slicelet/slicelet.js";
 import { assignment, CUT, carry, generation, Peer, pick, upToGo } from "./pair.js";
 
 const LINES = "5 10100 1\n7 10200 2\n";
@@ -161,6 +162,15 @@ describe("slicelet", () => {
     const actions = a.step({ kind: "assignment", assignment: assignment(5, ["b", "a"], { terms: [5, 1] }) });
     expect(pick(actions, "lost").range).toEqual({ low: 0, high: CUT });
     expect(a.batch(1, 0, LINES)).toMatchObject([{ answer: "elsewhere", owner: "http://b" }]);
+  });
+
+  it("move: every end of it -> said in words", () => {
+    const about = { kind: "moved", range: { low: 0, high: CUT }, move: generation(7), pauseMs: 12.3 } as const;
+    expect((["in", "out", "aborted"] as const).map((how) => describeMove({ ...about, how }))).toEqual([
+      "slice 00000000-000003e8 moved in (1.7)",
+      "slice 00000000-000003e8 moved out (1.7), frozen for 12 ms",
+      "slice 00000000-000003e8 was not moved (1.7), frozen for 12 ms",
+    ]);
   });
 
   it("drain: everything handed on -> drained, once", () => {
