@@ -455,7 +455,7 @@ export class Engine {
   #close(ledger: Ledger, windowMs: number, stampMs: number, actions: EngineAction[]): number {
     const labels = (names: number): RowLabels => this.#rowLabels(ledger.compiled, names);
     const writers = { writer: this.#writer, stale: this.#stale, zero: this.#zero };
-    const blocks = closeWindow({ root: this.root, ledger, ...writers, labels, windowMs, stampMs, startMs: this.#options.startMs });
+    const blocks = closeWindow({ root: this.root, ledger, ...writers, labels, windowMs, stampMs });
     ledger.windowsFlushed++;
     for (const block of blocks) actions.push({ kind: "rows", block });
     return blocks.reduce((sum, { rowCount }) => sum + rowCount, i32.load(ledger.at + LEDGER_GROUP_COUNT));

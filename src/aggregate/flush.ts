@@ -70,8 +70,6 @@ export interface Closing {
   /** Where marks go; undefined: nobody wants them. */
   readonly stale: RowWriter | undefined;
   readonly zero: RowWriter | undefined;
-  /** A zero is no older: what happened before this process began is not known. */
-  readonly startMs: number;
   /** By GROUP_NAMES. */
   labels(names: number): RowLabels;
   /** Start of the Window, and the timestamp of its rows (its end, unless the process stops within it). */
@@ -150,10 +148,11 @@ function retire(closing: Closing, group: number, view: FlushView): void {
 
 /**
  * A cumulative series begins at 0, or receivers without start timestamps would take its first value for no increase. Stamped just
- * behind the Window's start, where a predecessor of this name may have its last row or its end.
+ * behind the Window's start, where a predecessor of this name may have its last row or its end; and no older than the state, before
+ * which a process that kept none may have written.
  */
 function emitZeroes(closing: Closing, group: number, view: FlushView): void {
-  const timestampMs = Math.max(closing.windowMs + 1, closing.startMs);
+  const timestampMs = Math.max(closing.windowMs + 1, closing.ledger.beganMs);
   if (closing.zero !== undefined && timestampMs < closing.stampMs) emitMarks(closing, closing.zero, { group, view, timestampMs, value: 0 });
 }
 

@@ -19,6 +19,8 @@ export interface Ledger {
   readonly compiled: CompiledRule;
   /** -> kernel Ledger */
   readonly at: number;
+  /** When its state began, empty, here or where it came from, ms; what was before is not known. -Infinity: a replay. */
+  beganMs: number;
   /** Windows flushed, and those flushed before their end. */
   windowsFlushed: number;
   windowsPartial: number;
@@ -94,7 +96,7 @@ function openLedger(root: number, compiled: CompiledRule, { startMs, completeMs 
   f64.store(at + LEDGER_CLOSED, Math.floor((startMs - rule.graceMs) / rule.intervalMs) * rule.intervalMs);
   f64.store(at + LEDGER_COMPLETE, completeMs);
   const cleanFromMs = compiled.outputs.map(() => Number.NEGATIVE_INFINITY);
-  return { compiled, at, windowsFlushed: 0, windowsPartial: 0, cleanFromMs };
+  return { compiled, at, beganMs: startMs, windowsFlushed: 0, windowsPartial: 0, cleanFromMs };
 }
 
 /** Gives the records of Ledgers back; their Groups must have gone before. */

@@ -212,6 +212,7 @@ function divide(from: Ledger, into: Ledger, key: number): void {
   f64.store(into.at + LEDGER_CLOSED, f64.load(from.at + LEDGER_CLOSED));
   f64.store(into.at + LEDGER_COMPLETE, f64.load(from.at + LEDGER_COMPLETE));
   for (const [i, cleanMs] of from.cleanFromMs.entries()) into.cleanFromMs[i] = cleanMs;
+  into.beganMs = from.beganMs;
   let link = from.at + LEDGER_GROUPS;
   for (let group = i32.load(link); group !== 0; group = i32.load(link)) {
     if (i32.load(group + GROUP_SLICE_KEY) >>> 0 < key) {
@@ -250,6 +251,7 @@ function join(into: Ledger, from: Ledger): void {
   i32.store(into.at + LEDGER_GROUPS, i32.load(from.at + LEDGER_GROUPS));
   count(into, i32.load(from.at + LEDGER_GROUP_COUNT), i32.load(from.at + LEDGER_SERIES_COUNT));
   for (let at = LEDGER_MATCHED; at < LEDGER_BYTES; at += 8) f64.store(into.at + at, f64.load(into.at + at) + f64.load(from.at + at));
+  into.beganMs = Math.max(into.beganMs, from.beganMs);
   into.windowsFlushed += from.windowsFlushed;
   into.windowsPartial += from.windowsPartial;
 }

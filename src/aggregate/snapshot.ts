@@ -308,6 +308,7 @@ function restoreLedger(ledger: Ledger, from: LedgerHeader, flags: number): void 
   // Series that were not remembered then are not known since then.
   const remembered = (compiled.flags & (KIND_COUNTER | KIND_SERIES) & ~flags) === 0;
   if (from.completeMs !== null && remembered) f64.store(at + LEDGER_COMPLETE, from.completeMs);
+  if (typeof from.beganMs === "number") ledger.beganMs = from.beganMs;
   restoreCounters(ledger, from);
   // Held samples are counted as they are read.
   f64.store(at + LEDGER_MATCHED, f64.load(at + LEDGER_MATCHED) - f64.load(at + LEDGER_PENDING));

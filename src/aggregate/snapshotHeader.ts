@@ -23,6 +23,8 @@ export interface OutboxBlock extends RowBlock {
 export interface LedgerHeader {
   readonly closedMs: number | null;
   readonly completeMs: number | null;
+  /** Not in version 1, nor in the first ones of version 2. */
+  readonly beganMs?: number | null;
   /** LEDGER_MATCHED and everything behind it. */
   readonly counters: readonly number[];
   readonly windowsFlushed: number;
@@ -97,6 +99,7 @@ function ledgerHeader(ledger: Ledger, counted: boolean): LedgerHeader {
   return {
     closedMs: finite(f64.load(at + LEDGER_CLOSED)),
     completeMs: finite(f64.load(at + LEDGER_COMPLETE)),
+    beganMs: finite(ledger.beganMs),
     counters,
     windowsFlushed: counted ? ledger.windowsFlushed : 0,
     windowsPartial: counted ? ledger.windowsPartial : 0,

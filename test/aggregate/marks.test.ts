@@ -68,6 +68,16 @@ describe("marks", () => {
     expect(zeroes.filter((row) => row.includes("_total"))).toEqual(['c_n:10s_by_s_total{"s":"x"} 0 113000 from 110000 counter']);
   });
 
+  test("marks: a slice moves, or its process comes back with its state, within a group's first window -> its zero is written all the same", () => {
+    const from = openEngine(RULE, { startMs: 100_000, marks: BOTH });
+    feedLines(from, 112_000, "c,s=x n=5 112000");
+    const to = openEngine(RULE, { startMs: 121_000, marks: BOTH });
+    restoreSnapshot(to, takeSnapshot(from, WHOLE, { term: "1.2", number: 1 }));
+    to.parts.split(2 ** 31);
+    const zeroes = marked(tickTo(to, 126_000)).flatMap(([, ...rows]) => rows);
+    expect(zeroes.filter((row) => row.includes("_total"))).toEqual(['c_n:10s_by_s_total{"s":"x"} 0 110001 from 110000 counter']);
+  });
+
   test("marks: a group is silent for staleness_interval -> one marker per series, at the end of the first window without it; back again -> a new zero", () => {
     const engine = openEngine(RULE, { startMs: 100_000, marks: BOTH });
     feedLines(engine, 111_000, "c,s=x n=5 111000");
