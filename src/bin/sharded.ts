@@ -5,8 +5,10 @@
 //                       └───────────others': POST /api/v1/batch──▶ their Slicelets
 import { setTimeout as delay } from "node:timers/promises";
 import type { Engine } from "../aggregate/engine.js";
+import { counted } from "../base/counted.js";
 import { Aggregator } from "../drive/aggregator.js";
 import { shardedLedger } from "../drive/shardedLedger.js";
+import type { MoveCounts } from "../drive/sliceletDriver.js";
 import { StdinLines } from "../drive/stdinLines.js";
 import { holdSignals } from "../execd/signals.js";
 import { readStdin } from "../execd/stdin.js";
@@ -132,7 +134,15 @@ async function handOn({ owner, log }: Members, deadlineMs: number): Promise<numb
     );
     process.exitCode = 1;
   }
+  if (owner.moves.out > 0) log.info(describePauses(owner.moves));
   return Math.max(1000, deadlineMs / 5);
+}
+
+/** What the moves of this process meant for who sent to it. */
+function describePauses({ out, pausesMs }: MoveCounts): string {
+  const sorted = pausesMs.toSorted((a, b) => a - b);
+  const [median = 0, most = 0] = [sorted[sorted.length >> 1], sorted.at(-1)];
+  return `handed on ${counted(out, "slice")}; frozen for ${String(Math.round(median))} ms in the median, ${String(Math.round(most))} ms at most`;
 }
 
 function farewell(members: Members, { undelivered, unsent }: { readonly undelivered: number; readonly unsent: number }): void {

@@ -48,7 +48,7 @@ export type SliceletAction =
   | { readonly kind: "moved"; readonly range: KeyRange; readonly move: Generation; readonly how: "out" | "in" | "aborted"; readonly pauseMs: number }
   /** State is gone that nobody else has. */
   | { readonly kind: "lost"; readonly range: KeyRange; readonly reason: string }
-  /** Draining is over: nothing is held any more. */
+  /** Draining is over: nothing is held any more, and the newest Assignment says so, or does not for UNRECORDED_MS. */
   | { readonly kind: "drained" };
 
 export interface SliceletOptions {
@@ -59,6 +59,9 @@ export interface SliceletOptions {
   /** What lies in --data, by term. */
   readonly offers: readonly NumberedRange[];
 }
+
+/** How long a drained process stays to say where its Slices went, ms: the assigner may be away. */
+const UNRECORDED_MS = 2000;
 
 /** The newest term in which a key was handed on, and to whom. */
 interface Gone {
@@ -81,6 +84,8 @@ export class Slicelet {
   #load = 0;
   #reportedMs = Number.NEGATIVE_INFINITY;
   #drained = false;
+  /** Since when nothing is held while it drains, ms; NaN: something is. */
+  #emptyMs = Number.NaN;
 
   constructor(options: SliceletOptions) {
     this.#options = options;
@@ -133,7 +138,7 @@ export class Slicelet {
         return this.#tick(nowMs);
       case "stop":
         this.#state = event.how === "stay" ? "staying" : "draining";
-        return [this.#report(nowMs), ...this.#drainedNow()];
+        return [this.#report(nowMs), ...this.#drainedNow(nowMs)];
     }
   }
 
@@ -188,7 +193,7 @@ export class Slicelet {
     this.#endMoves(nowMs, actions);
     const mine = ownedBy(assignment, this.#options.self.id).filter(({ movingTo }) => movingTo !== null);
     for (const slice of mine) this.#begin(nowMs, slice, actions);
-    return [...actions, ...this.#drainedNow()];
+    return [...actions, ...this.#drainedNow(nowMs)];
   }
 
   /** Makes what is held agree with the Assignment. */
@@ -300,7 +305,7 @@ export class Slicelet {
     const outgoing = this.#find(go, go.move);
     if (outgoing === undefined || !outgoing.irrevocable) return [];
     this.#outgoing = this.#outgoing.filter((other) => other !== outgoing);
-    return [{ kind: "moved", range: outgoing.range, move: outgoing.move, how: "out", pauseMs: pauseOf(nowMs, outgoing) }, ...this.#drainedNow()];
+    return [{ kind: "moved", range: outgoing.range, move: outgoing.move, how: "out", pauseMs: pauseOf(nowMs, outgoing) }, ...this.#drainedNow(nowMs)];
   }
 
   #find({ low, high }: KeyRange, move: Generation): Outgoing | undefined {
@@ -353,7 +358,7 @@ export class Slicelet {
       actions.push(...(result === "aborted" ? this.#abort(nowMs, outgoing, true) : result));
     }
     if (nowMs - this.#reportedMs >= this.#options.heartbeatMs) actions.push(this.#report(nowMs));
-    return actions;
+    return [...actions, ...this.#drainedNow(nowMs)];
   }
 
   #report(nowMs: number): SliceletAction {
@@ -385,8 +390,11 @@ export class Slicelet {
     return wantsAssignment && this.#assignment !== undefined ? [{ kind: "put_assignment", assignment: this.#assignment }] : [];
   }
 
-  #drainedNow(): SliceletAction[] {
+  #drainedNow(nowMs: number): SliceletAction[] {
     if (this.#state !== "draining" || this.#drained || this.#outgoing.length > 0 || this.#holdings.held().length > 0) return [];
+    if (Number.isNaN(this.#emptyMs)) this.#emptyMs = nowMs;
+    // Until an Assignment says where its Slices went, routers hear it here alone.
+    if (this.#moved.length > 0 && nowMs - this.#emptyMs < UNRECORDED_MS) return [];
     this.#drained = true;
     return [{ kind: "drained" }];
   }

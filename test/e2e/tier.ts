@@ -17,6 +17,8 @@ export class Tier {
   assigner: Host;
   /** Those that are there, oldest first. */
   aggregators: Host[] = [];
+  /** Of each aggregator that was stopped: the longest that one of its slices was frozen for a move. */
+  readonly pausesMs: number[] = [];
 
   private constructor(folder: string, prometheus: Prometheus, assigner: Host) {
     this.folder = folder;
@@ -63,6 +65,8 @@ export class Tier {
     this.aggregators = this.aggregators.filter((other) => other !== host);
     const errors = host.stderr.split("\n").filter((line) => line.startsWith("E!"));
     expect([ended.code, errors]).toEqual([0, []]);
+    const pause = /frozen for \d+ ms in the median, (\d+) ms at most/.exec(host.stderr)?.[1];
+    if (pause !== undefined) this.pausesMs.push(Number(pause));
   }
 
   /** A router, ready. */

@@ -173,7 +173,8 @@ describe("slicelet", () => {
     ]);
   });
 
-  it("drain: everything handed on -> drained, once", () => {
+  /** Draining, with everything handed on and no Assignment yet that says so. */
+  function emptied(): Peer {
     const { a, b } = movingPair();
     expect(pick(a.step({ kind: "stop", how: "drain" }), "report").report.state).toBe("draining");
     const all = {
@@ -183,8 +184,24 @@ describe("slicelet", () => {
     b.step({ kind: "assignment", assignment: all });
     const go = upToGo(a, b, a.step({ kind: "assignment", assignment: all }));
     b.step({ kind: "go", go: go.go, reply: 1 });
-    pick(a.step({ kind: "go_answered", go: go.go, answer: "serving" }), "drained");
+    expect(a.step({ kind: "go_answered", go: go.go, answer: "serving" }).map(({ kind }) => kind)).toEqual(["moved"]);
+    return a;
+  }
+
+  it("drain: everything handed on and recorded -> drained, once", () => {
+    const a = emptied();
+    const done = { ...assignment(4, ["b", "b"], { terms: [3, 3] }) };
+    pick(a.step({ kind: "assignment", assignment: done }), "drained");
     a.nowMs += 600;
     expect(a.step({ kind: "tick" }).map(({ kind }) => kind)).toEqual(["report"]);
+  });
+
+  it("drain: everything handed on, the assigner records nothing -> says where it went for 2 s, then drained", () => {
+    const a = emptied();
+    a.nowMs += 1900;
+    expect(a.step({ kind: "tick" }).map(({ kind }) => kind)).toEqual(["report"]);
+    expect(a.batch(1, 0, LINES)).toMatchObject([{ answer: "elsewhere", owner: "http://b" }]);
+    a.nowMs += 100;
+    pick(a.step({ kind: "tick" }), "drained");
   });
 });
