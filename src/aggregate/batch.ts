@@ -13,6 +13,8 @@ import {
   IGNORED_MEMORY,
   LEDGER_ACCEPTS,
   LEDGER_COMPLETE,
+  ROOT_ARRIVAL,
+  ROOT_FUTURE,
   ROOT_IGNORED,
   ROOT_INEXACT,
   ROOT_LINES,
@@ -22,11 +24,13 @@ import {
 } from "../kernel/layout.js";
 import type { Answer, BatchHead, BatchRange } from "../slice/batch.js";
 import { type KeyRange, overlap } from "../slice/keyRange.js";
-import { type LineDocument, readLines } from "./lineDocument.js";
+import { type Invalid, invalidOf, type Piece, piecesOf } from "./laneBody.js";
+import { readLines } from "./lineDocument.js";
 import type { Intake } from "./lines.js";
 import type { Part } from "./part.js";
 import type { Parts } from "./parts.js";
 import type { PassedOn } from "./passed.js";
+import { readSeries } from "./seriesDocument.js";
 
 /** What a batch came to in a key range. */
 export interface BatchAnswer extends KeyRange {
@@ -41,6 +45,8 @@ export interface BatchResult {
   readonly answers: readonly BatchAnswer[];
   /** Ranges that lost batches which the router had given up. */
   readonly losses: number;
+  /** Lines and series in it that are none. */
+  readonly invalid: Invalid;
 }
 
 /** What one Part makes of a batch. */
@@ -56,14 +62,14 @@ interface Verdict {
 /** What of a batch's head decides. */
 export type BatchSaid = Pick<BatchHead, "router" | "seq" | "ranges" | "statedMs">;
 
-/** Applies a batch, in one step. `document` has not been read; of one without bytes only what the head says counts. */
-export function applyBatch(intake: Intake, nowMs: number, head: BatchSaid, document: LineDocument): BatchResult {
+/** Applies a batch, in one step. `body`: as laneBody.ts has it; of an empty one only what the head says counts. */
+export function applyBatch(intake: Intake, nowMs: number, head: BatchSaid, body: Uint8Array): BatchResult {
   const { parts } = intake;
   const answers: BatchAnswer[] = [];
   const takers = new Set<Part>();
   const after: (() => void)[] = [];
   let losses = 0;
-  const empty = document.bytes.length === 0;
+  const empty = body.length === 0;
   for (const range of head.ranges) {
     const refused = cutFor(parts, head, range, empty);
     let at = range.low;
@@ -80,9 +86,10 @@ export function applyBatch(intake: Intake, nowMs: number, head: BatchSaid, docum
     }
     add(answers, { low: at, high: range.high, answer: "elsewhere", applied: 0 });
   }
-  if (takers.size > 0) applyTo(intake, takers, document);
+  const pieces = takers.size > 0 ? piecesOf(body) : [];
+  if (takers.size > 0) applyTo(intake, takers, pieces);
   for (const set of after) set();
-  return { answers, losses };
+  return { answers, losses, invalid: invalidOf(pieces) };
 }
 
 const WAIT: Verdict = { answer: "wait", applied: 0, changes: false, lost: false, takesLines: false };
@@ -132,18 +139,30 @@ function add(answers: BatchAnswer[], answer: BatchAnswer): void {
 }
 
 /** Applies the lines to some Parts and to no other. The samples were counted, and passed on, by the router that read them first. */
-function applyTo(intake: Intake, takers: ReadonlySet<Part>, document: LineDocument): void {
+function applyTo(intake: Intake, takers: ReadonlySet<Part>, pieces: readonly Piece[]): void {
   const { root, parts } = intake;
   const others = parts.list.filter((part) => part.mode === "serving" && !takers.has(part)).flatMap((part) => part.ledgers);
   const counts = COUNTS.map((at) => f64.load(root + at));
   const lacking = f64.load(root + LACKING);
   for (const { at } of others) i32.store(at + LEDGER_ACCEPTS, 0);
-  while (!document.done) readLines({ ...intake, passed: notPassed(root) }, document);
+  for (const piece of pieces) applyPiece({ ...intake, passed: notPassed(root) }, piece);
   for (const { at } of others) i32.store(at + LEDGER_ACCEPTS, 1);
   // What memory was too short for is lost here and nowhere else.
   const lost = f64.load(root + LACKING) - lacking;
   for (const [i, at] of COUNTS.entries()) f64.store(root + at, counts[i] ?? 0);
   for (const at of [root + LACKING, root + ROOT_RECEIVED]) f64.store(at, f64.load(at) + lost);
+}
+
+/** Its samples arrived when their router took them; not later than what is from the future, whatever the router's clock says. */
+function applyPiece(intake: Intake, { document, arrivedMs }: Piece): void {
+  const arrival = intake.root + ROOT_ARRIVAL;
+  const nowMs = f64.load(arrival);
+  f64.store(arrival, Math.min(arrivedMs ?? nowMs, f64.load(intake.root + ROOT_FUTURE)));
+  while (!document.done) {
+    if (document.kind === "series") readSeries(intake, document);
+    else readLines(intake, document);
+  }
+  f64.store(arrival, nowMs);
 }
 
 const LACKING = ROOT_IGNORED + IGNORED_MEMORY * 8;
@@ -157,6 +176,6 @@ function notPassed(root: number): PassedOn {
       i32.store(root + ROOT_PASS_USED, 0);
     },
     line: () => undefined,
-    sample: () => undefined,
+    series: () => undefined,
   };
 }

@@ -177,18 +177,16 @@ export class Engine {
   }
 
   /**
-   * A router's batch, whole, in one step; see applyBatch. Its lines are in nanoseconds and have timestamps. Bad ones are counted, and
-   * told in the document; they never fail a batch.
+   * A router's batch, whole, in one step; see applyBatch. Lines and series that are none are counted; they never fail a batch.
+   * `body`: as laneBody.ts has it.
    */
-  batch(nowMs: number, head: BatchSaid, document: LineDocument): readonly BatchAnswer[] {
+  batch(nowMs: number, head: BatchSaid, body: Uint8Array): readonly BatchAnswer[] {
     this.#arrive(nowMs);
-    const { answers, losses } = applyBatch(this.#intake, nowMs, head, document);
+    const { answers, losses, invalid } = applyBatch(this.#intake, nowMs, head, body);
     takeProbes(this.root, this.parts);
     this.#losses += losses;
-    for (const reason of ["syntax", "too_long"] as const) {
-      this.#linesRead += document.invalid[reason];
-      this.#invalid(reason, document.invalid[reason]);
-    }
+    this.#linesRead += invalid.syntax + invalid.too_long;
+    for (const reason of ["syntax", "too_long", "series"] as const) this.#invalid(reason, invalid[reason]);
     return answers;
   }
 
@@ -336,7 +334,8 @@ export class Engine {
       this.#linesRead++;
       const key = applyPoint(this.#intake, result.point);
       if (key !== 0) i32.store(this.root + ROOT_PREVIOUS, key);
-      if (this.#passed.asLines) this.#passed.line(this.admission, key, result.point, { from: p, next: result.next, verbatim: true });
+      const range = { from: p, next: result.next, keyEnd: result.point.keyEnd, verbatim: true, timed: true, tag: undefined };
+      if (this.#passed.asLines) this.#passed.line(this.admission, key, result.point, range);
     } else if (result.kind === "error") {
       this.#linesRead++;
       this.#invalid("syntax");

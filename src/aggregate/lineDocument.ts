@@ -11,6 +11,7 @@ import { heap8 } from "../kernel/memory.js";
 import { run } from "../kernel/reader.js";
 import { decodeLine, type Point } from "../metric/lineDecoder.js";
 import { applyPoint, clearTheWay, type Intake, isTooLong, TOO_LONG } from "./lines.js";
+import type { DocumentTag } from "./passed.js";
 
 /** A line that is not line protocol. */
 export interface LineFault {
@@ -20,13 +21,6 @@ export interface LineFault {
   /** Bytes, from 1. */
   readonly column: number;
   readonly message: string;
-}
-
-/** A tag all lines of a document get, over one of the same name. */
-export interface DocumentTag {
-  readonly key: Uint8Array;
-  /** Not empty, no newline. */
-  readonly value: Uint8Array;
 }
 
 const FAULTS_MAX = 8;
@@ -187,7 +181,9 @@ class PieceReader {
     if (!passed.asLines) return;
     // By HTTP nobody says when the line was taken but we.
     const time = point.time ?? BigInt(Math.trunc(f64.load(root + ROOT_ARRIVAL))) * 1_000_000n;
-    passed.line(admission, key, { ...point, time }, { from, next, verbatim: plain && point.time !== undefined });
+    const { tag } = this.#document;
+    const timed = point.time !== undefined;
+    passed.line(admission, key, { ...point, time }, { from, next, verbatim: plain && timed, keyEnd: decoded.keyEnd, timed, tag });
   }
 
   /** The point in nanoseconds, with the document's tag; its key is then one no line can have. */
@@ -201,7 +197,7 @@ class PieceReader {
     const separator = at + 1 + tag.value.length;
     i32.store8(separator, 10);
     heap8.copyWithin(separator + 1, point.keyStart, point.keyEnd);
-    const tags = [tag, ...point.tags.filter(({ key }) => !equal(key, tag.key))];
+    const tags = [tag, ...point.tags.filter(({ key }) => !equal(key, tag.key))].sort((a, b) => Buffer.compare(a.key, b.key));
     return { ...point, time, tags, keyStart: at, keyEnd: separator + 1 + point.keyEnd - point.keyStart };
   }
 }

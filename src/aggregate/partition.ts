@@ -4,6 +4,7 @@
 //   document ─▶ run() / decoder ─▶ Key ─▶ targets ─▶ Groups ─▶ SliceKeys ─▶ lanes ─▶ LaneLines
 //
 // A line goes once to each distinct lane that one of its samples belongs to, as it came; stamped with its arrival if it had no time.
+// So does a series of remote write, with its samples.
 // Everything it remembers is a cache: when memory is short, all of it is forgotten. bench: partition.
 import {
   LANES_MAX,
@@ -95,6 +96,7 @@ export class Partition {
     const { bytes, bytesMax } = ownedBytes(this.#root);
     if (bytes > bytesMax * FULL) this.#forget();
     f64.store(this.#root + ROOT_ARRIVAL, nowMs);
+    this.#lanes.begin(document.kind, nowMs);
     if (document.kind === "series") {
       readSeries(this.#intake, document);
       return;
@@ -148,7 +150,7 @@ export class Partition {
     this.#root = root;
     i32.store(root + ROOT_PASS, PASS_ROUTE);
     const admission = new Admission(root, parts, this.#index, naming);
-    const lanes = new LaneCollector(root, holdMs);
+    const lanes = new LaneCollector(root, { holdMs, arrival: rules.some(({ time }) => time === "arrival") });
     this.#parts = parts;
     this.#intake = { root, admission, parts, add: markLanes, passed: lanes };
     this.#lanes = lanes;

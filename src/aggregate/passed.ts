@@ -24,6 +24,7 @@ import type { Point } from "../metric/lineDecoder.js";
 import { type EncodablePoint, encodePoint } from "../metric/lineEncoder.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { Series } from "../metric/series.js";
+import type { SeriesReader } from "../metric/seriesReader.js";
 import type { Admission } from "./admission.js";
 
 /** How a process passes samples on. */
@@ -53,14 +54,27 @@ export interface PassedOn {
   drain(): void;
   /** A decoded line, after its samples were added: itself as its own bytes [from, next) when `verbatim`. */
   line(admission: Admission, key: number, point: Point, range: DecodedRange): void;
-  /** A sample of a series that came with its name, after it was added. */
-  sample(field: number, labels: Series["labels"], timeMs: number, value: number): void;
+  /** The series that `reader` stands at, with its Field, after its samples were added. */
+  series(field: number, reader: SeriesReader): void;
 }
 
 export interface DecodedRange {
   readonly from: number;
   readonly next: number;
+  /** It is as it stands there: in nanoseconds, with a time, without a document's tag. */
   readonly verbatim: boolean;
+  /** Where its key ends there. */
+  readonly keyEnd: number;
+  /** It had a time, in whatever precision. */
+  readonly timed: boolean;
+  readonly tag: DocumentTag | undefined;
+}
+
+/** A tag all lines of a document get, over one of the same name. */
+export interface DocumentTag {
+  readonly key: Uint8Array;
+  /** Not empty, no newline. */
+  readonly value: Uint8Array;
 }
 
 /** The bits of ROOT_PASS. */
@@ -70,7 +84,7 @@ export function passBits(pass: PassOptions | undefined, keeps: boolean): number 
 }
 
 /** A sample of remote write as Telegraf's parser of it makes a point of it. */
-export function remoteWritePoint(labels: Series["labels"], timeMs: number, value: number): EncodablePoint {
+function remoteWritePoint(labels: Series["labels"], timeMs: number, value: number): EncodablePoint {
   const name = labels.find(([label]) => label === "__name__")?.[1] ?? "";
   return {
     measurement: REMOTE_WRITE,
@@ -131,11 +145,16 @@ export class Passed implements PassedOn {
     } else this.#encoded({ ...point, fields });
   }
 
-  /** A sample of a series that came with its name, if its Field passes. */
-  sample(field: number, labels: Series["labels"], timeMs: number, value: number): void {
-    if (i32.load(field + FIELD_PASS) === 0) return;
-    this.#count(1);
-    this.#encoded(remoteWritePoint(labels, timeMs, value));
+  /** The numbers of a series, if its Field passes. */
+  series(field: number, reader: SeriesReader): void {
+    if (!this.asLines || i32.load(field + FIELD_PASS) === 0) return;
+    const labels = reader.labels() ?? [];
+    const { samples } = reader;
+    for (let i = 0; i < samples.count; i++) {
+      if (!samples.isNumber(i)) continue;
+      this.#count(1);
+      this.#encoded(remoteWritePoint(labels, samples.timestamps[i] ?? 0, samples.values[i] ?? 0));
+    }
   }
 
   /** What there is to hand out; `all`: also rows that could wait for more. */

@@ -27,8 +27,9 @@ import { SeriesReader, seriesOf, type WriteVersion } from "../metric/seriesReade
 import { beginCompleteness, type Intake } from "./lines.js";
 import { notesOf } from "./typeNotes.js";
 
-/** Read in one step: series and samples. */
+/** Read in one step: series, samples, and each 256 bytes of labels, because long ones may be said in two bytes (2.0). */
 const PIECE_ENTRIES = 4096;
+const LABELS_SHIFT = 8;
 /** Longest labels of one series, in bytes. */
 export const LABEL_BYTES_MAX = COMPOSED_BYTES - INPUT_SLACK;
 
@@ -63,7 +64,7 @@ export class SeriesDocument {
 /** Applies the next piece of a document that is not done. */
 export function readSeries(intake: Intake, document: SeriesDocument): void {
   const { reader } = document;
-  for (let entries = 0; entries < PIECE_ENTRIES; entries += 1 + reader.samples.count) {
+  for (let entries = 0; entries < PIECE_ENTRIES; entries += 1 + reader.samples.count + (reader.labelsLength >> LABELS_SHIFT)) {
     if (!reader.next()) {
       document.done = true;
       return;
@@ -112,10 +113,9 @@ function admit(key: number, { admission, parts }: Intake, document: SeriesDocume
 }
 
 function applySamples({ root, parts, add, passed }: Intake, reader: SeriesReader, field: number): void {
-  // Asked for once per series, and only where samples are handed on as lines.
-  const labels = passed.asLines ? reader.labels() : undefined;
   const { samples } = reader;
   const entry = root + SCRATCH_AT;
+  beginLine(root);
   for (let i = 0; i < samples.count; i++) {
     const value = samples.values[i] ?? 0;
     const reason = samples.stale[i] === 1 ? IGNORED_STALE : !Number.isFinite(value) ? IGNORED_NAN : field === 0 ? IGNORED_MEMORY : -1;
@@ -131,11 +131,11 @@ function applySamples({ root, parts, add, passed }: Intake, reader: SeriesReader
     f64.store(START, samples.starts[i] ?? 0);
     beginLine(root);
     add(root, 1, time);
-    if (labels !== undefined) passed.sample(field, labels, time, value);
-    else passed.drain();
+    passed.drain();
     if (matchedBefore === 0 && f64.load(root + ROOT_MATCHED) > 0) beginCompleteness(parts, time);
   }
   f64.store(START, 0);
+  if (field !== 0) passed.series(field, reader);
 }
 
 function ignore(root: number, reason: number, count: number): void {

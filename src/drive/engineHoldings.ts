@@ -2,7 +2,6 @@
 
 import { changedBytes, receiveCopy, takeCopy } from "../aggregate/copy.js";
 import type { Engine } from "../aggregate/engine.js";
-import { LineDocument } from "../aggregate/lineDocument.js";
 import type { Part } from "../aggregate/part.js";
 import { partBytes, partPairs } from "../aggregate/partLoad.js";
 import { SnapshotError } from "../aggregate/snapshotError.js";
@@ -63,7 +62,7 @@ export class EngineHoldings implements Holdings {
   }
 
   apply(nowMs: number, head: BatchHead, body: Uint8Array): readonly PartAnswer[] {
-    return this.#engine.batch(nowMs, head, new LineDocument(body));
+    return this.#engine.batch(nowMs, head, body);
   }
 
   copy(range: KeyRange, { move, number, full }: CopyNumber, outbox: Outbox): Uint8Array {

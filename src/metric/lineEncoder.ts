@@ -55,7 +55,8 @@ function encodeTags(tags: readonly Tag[]): string {
     .join("");
 }
 
-function encodeTag([tag, text]: readonly [string, string]): string {
+/** `,key=value`; "" when one of them is empty. */
+export function encodeTag([tag, text]: readonly [string, string]): string {
   const key = encodeName(tag, "tag");
   const value = encodeName(text, "tag");
   return key === "" || value === "" ? "" : `,${key}=${value}`;

@@ -2,6 +2,8 @@
 // Whoever writes reserves first. https://protobuf.dev/programming-guides/encoding/
 
 const bytesMin = 64 * 1024;
+const scratchBytes = new Uint8Array(8);
+const scratch = new DataView(scratchBytes.buffer);
 
 export class ProtoWriter {
   /** What lies behind `length` is no part of the message; replaced when it grows. */
@@ -54,6 +56,11 @@ export class ProtoWriter {
     if (count > 32) bytes.set(from.subarray(at, at + count), this.length);
     else for (let i = 0; i < count; i++) bytes[this.length + i] = from[at + i] ?? 0;
     this.length += count;
+  }
+
+  double(value: number): void {
+    scratch.setFloat64(0, value, true);
+    this.copy(scratchBytes, 0, 8);
   }
 
   /** Two's complement in 64 bits, seven at a time. */

@@ -28,6 +28,11 @@ export class SampleColumns {
     return i;
   }
 
+  /** Whether sample `i` can be added up: no staleness marker, no NaN, no infinity. */
+  isNumber(i: number): boolean {
+    return this.stale[i] === 0 && Number.isFinite(this.values[i]);
+  }
+
   /** The start of those that have none of their own. */
   fillStarts(start: number): void {
     for (let i = 0; i < this.count; i++) if (this.starts[i] === 0) this.starts[i] = start;

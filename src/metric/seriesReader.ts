@@ -32,6 +32,8 @@ const SYMBOLS = 0x22;
 const SERIES = { "1.0": 0x0a, "2.0": 0x2a } as const;
 const HISTOGRAMS = { "1.0": 0x22, "2.0": 0x1a } as const;
 const EXEMPLARS = { "1.0": 0x1a, "2.0": 0x22 } as const;
+/** Of a sample: a 2.0 sender's. 1.0 has no such field, but a router's pieces do (seriesWriter.ts). */
+const START = 0x18;
 /** 2.0: a label reference that is not packed; metadata; rc.3's start timestamp, of the whole series. */
 const LABEL_REF = 0x08;
 const METADATA = 0x2a;
@@ -197,7 +199,7 @@ export class SeriesReader {
         samples.values[i] = reader.double();
         samples.stale[i] = Number(reader.isStale());
       } else if (reader.tag === 0x10) samples.timestamps[i] = reader.varint;
-      else if (reader.tag === 0x18 && this.#version === "2.0") samples.starts[i] = reader.varint;
+      else if (reader.tag === START) samples.starts[i] = reader.varint;
     }
   }
 

@@ -4,7 +4,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { BatchSaid } from "#limpet/aggregate/batch.js";
 import type { Engine } from "#limpet/aggregate/engine.js";
-import { LineDocument } from "#limpet/aggregate/lineDocument.js";
 import { LEDGER_COMPLETE } from "#limpet/kernel/layout.js";
 import { KEY_END, type KeyRange, WHOLE } from "#limpet/slice/keyRange.js";
 import { disposeEngines, imbalance, openEngine, rowTexts, tick } from "./openEngine.js";
@@ -34,18 +33,18 @@ function head({ seq, prev, kept = 1, oldestMs, ranges = [WHOLE], router = "r.1",
 }
 
 /** One sample of 1 per series at `atMs`. */
-function body(atMs: number): LineDocument {
-  return new LineDocument(Buffer.from(SERIES.map((tags) => `m,${tags} f=1 ${String(atMs)}000000\nc,${tags} n=1 ${String(atMs)}000000\n`).join("")));
+function body(atMs: number): Buffer {
+  return Buffer.from(SERIES.map((tags) => `m,${tags} f=1 ${String(atMs)}000000\nc,${tags} n=1 ${String(atMs)}000000\n`).join(""));
 }
 
-function send(engine: Engine, nowMs: number, said: Said, document = body(nowMs)): string {
-  const answers = engine.batch(nowMs, head(said), document);
+function send(engine: Engine, nowMs: number, said: Said, sent = body(nowMs)): string {
+  const answers = engine.batch(nowMs, head(said), sent);
   return answers
     .map(({ low, high, answer, applied }) => `${String(low / KEY_END)}-${String(high / KEY_END)} ${answer} ${String(applied)}`)
     .join(", ");
 }
 
-const heartbeat = (engine: Engine, nowMs: number, said: Said): string => send(engine, nowMs, said, new LineDocument(Buffer.alloc(0)));
+const heartbeat = (engine: Engine, nowMs: number, said: Said): string => send(engine, nowMs, said, Buffer.alloc(0));
 const matched = (engine: Engine): number => engine.ledger().rules[0]?.pairsMatched ?? -1;
 const ranges = (engine: Engine): number => engine.parts.list.length;
 
@@ -123,7 +122,7 @@ describe("batch", () => {
   test("batch: wrong lines in it -> counted, the others applied, no gap", () => {
     const engine = openEngine(RULES, { startMs: 100_000 });
     const text = `m,s=a f=1 101000000000\nnonsense\nm,s=b f=1 101000000000\n`;
-    expect(send(engine, 101_000, { seq: 1, prev: 0 }, new LineDocument(Buffer.from(text)))).toBe("0-1 applied 1");
+    expect(send(engine, 101_000, { seq: 1, prev: 0 }, Buffer.from(text))).toBe("0-1 applied 1");
     expect(engine.ledger()).toMatchObject({ linesRead: 1, linesInvalid: { syntax: 1 }, samplesReceived: 0 });
     expect(matched(engine)).toBe(2);
   });
@@ -131,9 +130,36 @@ describe("batch", () => {
   test("batch: larger than a piece -> applied in one step", () => {
     const engine = openEngine(RULES, { startMs: 100_000 });
     const line = `m,s=a,fill=${"x".repeat(60)} f=1 101000000000\n`;
-    const document = new LineDocument(Buffer.from(line.repeat(20_000)));
-    expect(send(engine, 101_000, { seq: 1, prev: 0 }, document)).toBe("0-1 applied 1");
+    expect(send(engine, 101_000, { seq: 1, prev: 0 }, Buffer.from(line.repeat(20_000)))).toBe("0-1 applied 1");
     expect(matched(engine)).toBe(20_000);
+  });
+
+  test("batch: pieces cut short, or whose heads are none -> lines and comments, the rest counted; no batch fails", () => {
+    const engine = openEngine(RULES, { startMs: 100_000 });
+    const line = "m,s=a f=1 101000000000\n";
+    const heads = [
+      "",
+      "# a user's\n",
+      "#limpet lines 000000000000101000 9999999999\n",
+      "#limpet lines 000000000000101000 000000002\n",
+      "#limpet words 000000000000101000 0000000023\n",
+      "#limpet series 000000000000101000 0000000000\n#limpet lines 000000000000101000 0000000000\n",
+    ];
+    for (const [i, text] of heads.entries()) send(engine, 101_000, { seq: i + 1, prev: i }, Buffer.from(text + line));
+    expect(matched(engine)).toBe(heads.length);
+    send(engine, 101_000, { seq: 7, prev: 6 }, Buffer.from("#limpet series 000000000000101000 0000000005\nhello"));
+    send(engine, 101_000, { seq: 8, prev: 7 }, Buffer.from(`#limpet lines 000000000000101000 0000000022\n${line}`));
+    expect(matched(engine)).toBe(heads.length + 1);
+    expect(engine.ledger().linesInvalid).toEqual({ series: 1 });
+  });
+
+  test("batch: a router whose clock is far ahead -> its samples arrive as late as the future begins", () => {
+    const engine = openEngine("- { interval: 10s, by: [s], outputs: [sum_samples], time: arrival }", { startMs: 100_000, maxFutureMs: 20_000 });
+    const line = "m,s=a f=1 101000000000\n";
+    send(engine, 101_000, { seq: 1, prev: 0 }, Buffer.from(`#limpet lines 000000000999999000 0000000023\n${line}`));
+    send(engine, 101_000, { seq: 2, prev: 1 }, Buffer.from(`#limpet lines 000000000000100500 0000000023\n${line}`));
+    const rows = tick(engine, 999_000).map((row) => row.split(" ").slice(1).join(" "));
+    expect(rows.filter((row) => row.startsWith("1"))).toEqual(["1 110000", "1 130000"]);
   });
 
   test("batch: a router silent for an hour -> forgotten; the others stay", () => {

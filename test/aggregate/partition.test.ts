@@ -1,5 +1,6 @@
 // The partition of input by owner, against the engine: a line's lanes are those of the Groups an engine makes of it.
 import { afterEach, describe, expect, it } from "@jest/globals";
+import { piecesOf } from "#limpet/aggregate/laneBody.js";
 import type { LaneLines } from "#limpet/aggregate/laneLines.js";
 import { LineDocument } from "#limpet/aggregate/lineDocument.js";
 import { Partition, type PartitionOptions } from "#limpet/aggregate/partition.js";
@@ -9,7 +10,7 @@ import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { GROUP_SLICE_KEY, ROOT_GROUPS, TABLE_MASK } from "#limpet/kernel/layout.js";
 import { tableAt } from "#limpet/kernel/table.js";
 import { KEY_END } from "#limpet/slice/keyRange.js";
-import { encodeRequest } from "../http/writeRequest.js";
+import { encodeRequest2, type SentSeries } from "../http/writeRequest.js";
 import { pick, seededRandom } from "../reference/seededRandom.js";
 import { disposeEngines, openEngine } from "./openEngine.js";
 
@@ -59,7 +60,12 @@ function read(partition: Partition, text: string, document = new LineDocument(Bu
 
 /** Lane -> its lines, as text. */
 function texts(taken: readonly LaneLines[]): Map<number, string[]> {
-  return new Map(taken.map(({ lane, body }) => [lane, Buffer.from(body).toString().trimEnd().split("\n")]));
+  return new Map(taken.map(({ lane, body }) => [lane, linesOf(body)]));
+}
+
+function linesOf(body: Uint8Array): string[] {
+  const texts = piecesOf(body).map(({ document }) => (document.kind === "lines" ? Buffer.from(document.bytes).toString() : "a series\n"));
+  return texts.join("").trimEnd().split("\n");
 }
 
 /** Lanes of the Groups that an engine makes of a line. */
@@ -137,7 +143,7 @@ describe("partition", () => {
     const partition = openPartition(1);
     expect(texts(read(partition, "cpu,host=a x=1\n")).get(0)).toEqual([`cpu,host=a x=1 ${String(NOW)}000000`]);
     const seconds = new LineDocument(Buffer.from("cpu,host=a x=1 1763870001"), 1_000_000_000n, { key: Buffer.from("db"), value: Buffer.from("m") });
-    expect(texts(read(partition, "", seconds)).get(0)).toEqual(["cpu,db=m,host=a x=1 1763870001000000000"]);
+    expect(texts(read(partition, "", seconds)).get(0)).toEqual(["cpu,host=a,db=m x=1 1763870001000000000"]);
   });
 
   it("oldest: of each lane, but of what is too old to hold a window -> none", () => {
@@ -146,6 +152,38 @@ describe("partition", () => {
     expect(read(partition, at(5) + at(-20) + at(-60_001) + at(7))).toMatchObject([{ lines: 4, oldestMs: NOW - 20 }]);
     expect(read(partition, at(-70_000))).toMatchObject([{ lines: 1, oldestMs: Number.POSITIVE_INFINITY }]);
     expect(read(partition, "")).toEqual([]);
+  });
+
+  it("oldest: some rule goes by arrival -> not later than that", () => {
+    const partition = openPartition(1, { yaml: "- { interval: 10s, by: [host], outputs: [sum_samples], time: arrival }" });
+    const at = (ms: number): string => `cpu,host=a x=1 ${String(NOW + ms)}000000\n`;
+    for (const [ms, oldest] of [
+      [50, 0],
+      [-70_000, 0],
+      [-20, -20],
+    ] as const)
+      expect(read(partition, at(ms))).toMatchObject([{ oldestMs: NOW + oldest }]);
+  });
+
+  it("pieces: read before they are taken -> each with its own arrival", () => {
+    const partition = openPartition(1);
+    partition.read(NOW, new LineDocument(Buffer.from("cpu,host=a x=1\n")));
+    partition.read(NOW + 5, new LineDocument(Buffer.from("# none\ncpu,host=a x=2\n")));
+    const [{ body, lines } = { body: Buffer.alloc(0), lines: 0 }] = partition.take();
+    expect(lines).toBe(2);
+    expect(piecesOf(body).map(({ arrivedMs }) => arrivedMs)).toEqual([NOW, NOW + 5]);
+    expect(linesOf(body)).toEqual([`cpu,host=a x=1 ${String(NOW)}000000`, `cpu,host=a x=2 ${String(NOW + 5)}000000`]);
+  });
+
+  it("lines: arrival makes no difference, nothing looks like a head -> nothing but them", () => {
+    const body = (partition: Partition, text: string): string => Buffer.from(read(partition, text)[0]?.body ?? "").toString();
+    const line = `cpu,host=a x=1 ${String(NOW)}000000\n`;
+    const odd = `cpu,host=a x=1,s="\n#limpet lines" ${String(NOW)}000000\n`;
+    const plain = openPartition(1);
+    expect(body(plain, line + line)).toBe(line + line);
+    expect(body(plain, odd)).toMatch(/^#limpet lines \d+ 0000000054\ncpu/);
+    const byArrival = openPartition(1, { yaml: "- { interval: 10s, by: [host], outputs: [sum_samples], time: arrival }" });
+    expect(body(byArrival, line)).toBe(`#limpet lines ${String(NOW).padStart(18, "0")} ${String(line.length).padStart(10, "0")}\n${line}`);
   });
 
   it("two rules with one output -> both go where its owner can refuse the second", () => {
@@ -176,19 +214,49 @@ describe("partition", () => {
     expect(partition.ledger()).toMatchObject({ samplesReceived: 12_000, samplesMatched: 12_000, samplesIgnored: {} });
   });
 
-  it("remote write: samples -> lines that its owner names the same", () => {
+  it("remote write: series -> one piece of each lane, with the samples that are numbers", () => {
     const partition = openPartition(1);
     const labels = [
       ["__name__", "cpu_x"],
       ["host", "a"],
     ] as const;
-    const samples = [
-      { value: 2.5, timestamp: NOW },
-      { value: Number.NaN, timestamp: NOW },
-    ];
-    const request = encodeRequest([{ labels, samples }]);
-    const document = new SeriesDocument(request, "1.0");
+    const sample = { value: 2.5, timestamp: NOW, start: NOW - 9 };
+    const request = encodeRequest2([
+      { labels, samples: [sample, { value: Number.NaN, timestamp: NOW }, { value: 3, timestamp: NOW + 1 }] },
+      { labels, samples: [sample], stale: true },
+    ]);
+    const document = new SeriesDocument(request, "2.0");
     while (!document.done) partition.read(NOW, document);
-    expect(texts(partition.take()).get(0)).toEqual([`prometheus_remote_write,host=a cpu_x=2.5 ${String(NOW)}000000`]);
+    const taken = partition.take();
+    expect(taken).toMatchObject([{ lane: 0, lines: 2, oldestMs: NOW }]);
+    const [piece, ...more] = piecesOf(taken[0]?.body ?? Buffer.alloc(0));
+    if (piece?.document.kind !== "series") throw new Error("no series");
+    const { reader } = piece.document;
+    expect(reader.next()).toBe(true);
+    expect(reader.labels()).toEqual(labels);
+    expect([...reader.samples.values.subarray(0, reader.samples.count)]).toEqual([2.5, 3]);
+    expect([...reader.samples.starts.subarray(0, reader.samples.count)]).toEqual([NOW - 9, 0]);
+    expect([reader.next(), more]).toEqual([false, []]);
+  });
+
+  it("remote write: a series of long labels, said again and again in few bytes -> read in bounded pieces", () => {
+    const partition = openPartition(1);
+    const series: SentSeries = {
+      labels: [
+        ["__name__", "cpu_x"],
+        ["host", "h".repeat(100_000)],
+      ],
+      samples: [{ value: 1, timestamp: NOW }],
+    };
+    const document = new SeriesDocument(encodeRequest2(new Array<SentSeries>(200).fill(series)), "2.0");
+    let lines = 0;
+    while (!document.done) {
+      partition.read(NOW, document);
+      for (const taken of partition.take()) {
+        lines += taken.lines;
+        expect(taken.body.length).toBeLessThan(2 ** 21);
+      }
+    }
+    expect(lines).toBe(200);
   });
 });
