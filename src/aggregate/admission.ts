@@ -62,7 +62,7 @@ import { readValue } from "../kernel/value.js";
 import type { Point } from "../metric/lineDecoder.js";
 import type { Series } from "../metric/series.js";
 import { addGroup } from "./addGroup.js";
-import { type CompiledRule, namesOf, type OutputNames } from "./compile.js";
+import { areDisjoint, type CompiledRule, namesOf, type OutputNames } from "./compile.js";
 import { decodeLatin1, FieldNameTable, plainNameEnd } from "./fieldNameTable.js";
 import { forgetFields, isObsolete } from "./keyTargets.js";
 import { lastBytesOf, remembersSeries } from "./lastShape.js";
@@ -332,7 +332,7 @@ export class Admission {
     const shared = compiled.rule.outputRelabel.length > 0 ? undefined : this.#namesOf(compiled, identity.stem, metric);
     const rows = this.#owners === undefined ? undefined : outputSeriesOf(compiled, metric, identity.labels);
     // Asked before it is known whether the Group is there: hashing takes the scratch that `bytes` below lies in.
-    const taken = rows === undefined ? 0 : (this.#owners?.ownerOf(rows) ?? 0);
+    const taken = rows === undefined ? 0 : (this.#owners?.ownerOf(compiled, rows, (group) => this.#takesTurns(compiled, group)) ?? 0);
     // Their number may not fit a row; whose they are is told all the same, and refused there.
     const tooMany = identity.labels.length > LABELS_MAX;
     const labels = groupLabels(tooMany ? [] : identity.labels);
@@ -353,6 +353,7 @@ export class Admission {
       if (i32.load(group + GROUP_LEDGER) === ledger.at) return group;
       // With relabelled rules about, the rows themselves tell.
       if (this.#routes || shared === undefined || rows !== undefined || !this.#shareOutput(group, shared)) continue;
+      if (this.#takesTurns(compiled, group)) continue;
       this.#rival = i32.load(group + GROUP_LEDGER);
       return -1 - DROPPED_IDENTITY;
     }
@@ -471,6 +472,12 @@ export class Admission {
     if (free === undefined) return this.#names.push(names) - 1;
     this.#names[free] = names;
     return free;
+  }
+
+  /** Whether a rule and that of a Group are of different versions, and never have one Window both. */
+  #takesTurns(compiled: CompiledRule, group: number): boolean {
+    const other = this.#byRecord.get(i32.load(i32.load(group + GROUP_LEDGER) + LEDGER_RULE));
+    return other !== undefined && areDisjoint(compiled.validity, other.validity);
   }
 
   #shareOutput(group: number, names: number): boolean {

@@ -120,7 +120,7 @@ function cutFor(parts: Parts, head: BatchSaid, range: BatchRange, empty: boolean
 }
 
 function lose(part: Part, nowMs: number): number {
-  for (const { at } of part.ledgers) f64.store(at + LEDGER_COMPLETE, nowMs);
+  for (const { at } of part.ledgers) f64.store(at + LEDGER_COMPLETE, Math.max(nowMs, f64.load(at + LEDGER_COMPLETE)));
   return 1;
 }
 

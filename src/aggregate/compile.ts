@@ -11,6 +11,7 @@ import {
   FIRST_BASELINE,
   FIRST_ZERO,
   FLAG_ARRIVAL,
+  FLAG_BOUNDED,
   FLAG_CARRY,
   FLAG_DEDUP,
   FLAG_DELTA,
@@ -31,6 +32,7 @@ import {
   RULE_DEDUP,
   RULE_FIRST,
   RULE_FLAGS,
+  RULE_FROM,
   RULE_HISTOGRAM_AT,
   RULE_INTERVAL,
   RULE_MEMORY,
@@ -38,6 +40,7 @@ import {
   RULE_SERIES_AT,
   RULE_SERIES_MAX,
   RULE_SKETCH_AT,
+  RULE_UNTIL,
   RULE_VALUES_AT,
   RULE_WINDOW,
   SLOT_BYTES,
@@ -46,7 +49,7 @@ import { rowTypes } from "../metric/rowBlock.js";
 import type { LabelBytes } from "../metric/rowWriter.js";
 import type { Output, OutputRow, StateKind } from "./output.js";
 import { outputNameOf, sliceStemOf, stemOf } from "./outputName.js";
-import type { Rule } from "./rule.js";
+import type { Rule, Validity } from "./rule.js";
 
 /** One output of a rule, ready to flush. */
 export interface CompiledOutput {
@@ -54,7 +57,11 @@ export interface CompiledOutput {
   readonly rows: readonly OutputRow[];
   /** What receivers are told of its rows: a place in rowTypes. */
   readonly type: number;
+  /** Starts of the Windows it has rows of. */
+  readonly validity: Validity;
 }
+
+const ALWAYS: Validity = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
 
 /** The names one metric gets from a rule: what Groups share, made once per (rule, metric name). */
 export interface OutputNames {
@@ -73,6 +80,8 @@ export interface OutputNames {
 
 export interface CompiledRule {
   readonly rule: Rule;
+  /** Aligned: start of the first Window it counts for, and of the first one it does not. */
+  readonly validity: Validity;
   readonly index: number;
   readonly outputs: readonly CompiledOutput[];
   readonly flags: number;
@@ -111,6 +120,8 @@ function flagsOf(rule: Rule, outputs: readonly CompiledOutput[]): number {
   if (rule.temporality === "delta") flags |= FLAG_DELTA;
   if (rule.time === "arrival") flags |= FLAG_ARRIVAL;
   if (rule.dedupMs > 0) flags |= FLAG_DEDUP;
+  const { fromMs, untilMs } = rule.validity ?? ALWAYS;
+  if (fromMs > Number.NEGATIVE_INFINITY || untilMs < Number.POSITIVE_INFINITY) flags |= FLAG_BOUNDED;
   if (rule.sketch === "tdigest" && (flags & KIND_SKETCH) !== 0) flags |= FLAG_DIGEST;
   // A carried sample would shorten the next rate's time span: rules with a rate drop what is late; the next sample in time
   // contains its increase anyway. Of a closed dedup interval nobody knows any more which sample counted.
@@ -119,12 +130,28 @@ function flagsOf(rule: Rule, outputs: readonly CompiledOutput[]): number {
   return flags;
 }
 
+/** A bound that falls into a Window counts from the next one on. */
+function alignedValidity({ intervalMs, validity }: Rule): Validity {
+  const aligned = (ms: number): number => Math.ceil(ms / intervalMs) * intervalMs;
+  return validity === undefined ? ALWAYS : { fromMs: aligned(validity.fromMs), untilMs: aligned(validity.untilMs) };
+}
+
+/** Whether a Window that starts then, or a sample of that time, is within. */
+export function isValidAt({ fromMs, untilMs }: Validity, ms: number): boolean {
+  return ms >= fromMs && ms < untilMs;
+}
+
+/** Whether no Window is in both: what one writes, the other may write as well. */
+export function areDisjoint(a: Validity, b: Validity): boolean {
+  return a.untilMs <= b.fromMs || b.untilMs <= a.fromMs;
+}
+
 /** Allocates a rule's record. Throws on an output that is not loaded. */
 export function compileRule(root: number, rule: Rule, index: number, known: ReadonlyMap<string, Output>): CompiledRule {
   const outputs = rule.outputs.map((call) => {
     const output = known.get(call.name);
     if (output === undefined) throw new Error(`${rule.place}: output ${call.name} is not loaded`);
-    return { output, rows: output.rows(call.args), type: rowTypes.indexOf(rule.type ?? output.type) };
+    return { output, rows: output.rows(call.args), type: rowTypes.indexOf(rule.type ?? output.type), validity: call.validity ?? ALWAYS };
   });
   const flags = flagsOf(rule, outputs);
   let size = BASIC_AT;
@@ -157,8 +184,12 @@ export function compileRule(root: number, rule: Rule, index: number, known: Read
   f64.store(record + RULE_WINDOW, Number.NEGATIVE_INFINITY);
   f64.store(record + RULE_MEMORY, rule.seriesMemoryMs);
   f64.store(record + RULE_DEDUP, rule.dedupMs);
+  const validity = alignedValidity(rule);
+  f64.store(record + RULE_FROM, validity.fromMs);
+  f64.store(record + RULE_UNTIL, validity.untilMs);
   return {
     rule,
+    validity,
     index,
     outputs,
     flags,

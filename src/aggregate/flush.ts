@@ -39,7 +39,7 @@ import { heapBuffer } from "../kernel/memory.js";
 import { addHeld } from "../kernel/plan.js";
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { type LabelBytes, type RowWriter, rowLabels } from "../metric/rowWriter.js";
-import type { CompiledOutput, CompiledRule, OutputNames } from "./compile.js";
+import { type CompiledOutput, type CompiledRule, isValidAt, type OutputNames } from "./compile.js";
 import type { Ledger } from "./part.js";
 import { FlushView } from "./windowView.js";
 
@@ -176,8 +176,7 @@ function addToTotals({ root, ledger, windowMs }: Closing, group: number, cell: n
 
 /** One row per series of a Group; a zero for cumulative ones only. */
 function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; view: FlushView; timestampMs: number; value: number }): void {
-  const { ledger } = closing;
-  const { compiled } = ledger;
+  const { compiled } = closing.ledger;
   const { group, view, timestampMs, value } = mark;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
@@ -186,7 +185,7 @@ function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; v
   const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
   for (let i = 0; i < compiled.outputs.length; i++) {
     const entry = compiled.outputs[i];
-    if (entry === undefined || closing.windowMs < (ledger.cleanFromMs[i] ?? 0)) continue;
+    if (entry === undefined || !hasRows(closing, i, entry)) continue;
     const cumulative = entry.output.type === "counter";
     if (value === 0 && !cumulative) continue;
     const startMs = cumulative ? f64.load(group + GROUP_START) : 0;
@@ -198,8 +197,8 @@ function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; v
 }
 
 function emit(closing: Closing, group: number, view: FlushView, idle: boolean): void {
-  const { ledger, writer, stampMs } = closing;
-  const { compiled } = ledger;
+  const { writer, stampMs } = closing;
+  const { compiled } = closing.ledger;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
   const relabelled = compiled.rule.outputRelabel.length > 0;
@@ -207,7 +206,7 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
   const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
   for (let i = 0; i < compiled.outputs.length; i++) {
     const entry = compiled.outputs[i];
-    if (entry === undefined || closing.windowMs < (ledger.cleanFromMs[i] ?? 0) || (idle && entry.output.idle === "nothing")) continue;
+    if (entry === undefined || !hasRows(closing, i, entry) || (idle && entry.output.idle === "nothing")) continue;
     const startMs = entry.output.type === "counter" ? f64.load(group + GROUP_START) : 0;
     for (let r = nextRow(entry, view, 0); r < entry.rows.length; r = nextRow(entry, view, r + 1)) {
       const value = idle && entry.output.idle === "zero" ? 0 : (entry.rows[r]?.read(view) ?? Number.NaN);
@@ -217,12 +216,25 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
   }
 }
 
+/** Not before the state of output `i` is whole, nor in Windows of versions of the rules that do not have it. */
+function hasRows({ ledger, windowMs }: Closing, i: number, { validity }: CompiledOutput): boolean {
+  return windowMs >= (ledger.cleanFromMs[i] ?? 0) && isValidAt(validity, windowMs);
+}
+
 function nextRow({ output }: CompiledOutput, view: FlushView, from: number): number {
   return output.nextRow === undefined ? from : output.nextRow(view, from);
 }
 
-/** Start of the first Window that has something to close: the oldest Cell's, or the next one while a Group is alive. +Infinity: none. */
+/**
+ * Start of the first Window that has something to close: the oldest Cell's, or the next one while a Group is alive. +Infinity: none.
+ * A rule that ends says nothing more: neither an idle Window nor an end, for whoever comes after it may write the same series.
+ */
 export function nextWindow(ledger: Ledger): number {
+  const next = firstWindow(ledger);
+  return next >= ledger.compiled.validity.untilMs ? Number.POSITIVE_INFINITY : next;
+}
+
+function firstWindow(ledger: Ledger): number {
   let next = Number.POSITIVE_INFINITY;
   const closed = f64.load(ledger.at + LEDGER_CLOSED);
   for (let group = i32.load(ledger.at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {

@@ -136,5 +136,6 @@ export function applyPoint({ root, admission, parts, add, passed }: Intake, poin
 
 /** Replay has no start time: what it holds is complete since its first sample. */
 export function beginCompleteness(parts: Parts, time: number): void {
-  for (const { at } of parts.ledgers()) if (Number.isNaN(f64.load(at + LEDGER_COMPLETE))) f64.store(at + LEDGER_COMPLETE, time);
+  for (const { at, compiled } of parts.ledgers())
+    if (Number.isNaN(f64.load(at + LEDGER_COMPLETE))) f64.store(at + LEDGER_COMPLETE, Math.max(time, compiled.validity.fromMs));
 }

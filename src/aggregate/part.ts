@@ -88,13 +88,14 @@ export function openPart(root: number, rules: readonly CompiledRule[], { low, hi
 }
 
 function openLedger(root: number, compiled: CompiledRule, { startMs, completeMs }: PartStart): Ledger | undefined {
-  const { rule, record } = compiled;
+  const { rule, record, validity } = compiled;
   const at = allocate(root, LEDGER_BYTES);
   if (at === 0) return undefined;
   i32.store(at + LEDGER_RULE, record);
   i32.store(at + LEDGER_ACCEPTS, 1);
   f64.store(at + LEDGER_CLOSED, Math.floor((startMs - rule.graceMs) / rule.intervalMs) * rule.intervalMs);
-  f64.store(at + LEDGER_COMPLETE, completeMs);
+  // What the rule was not there for is unseen.
+  f64.store(at + LEDGER_COMPLETE, Math.max(completeMs, validity.fromMs));
   const cleanFromMs = compiled.outputs.map(() => Number.NEGATIVE_INFINITY);
   return { compiled, at, beganMs: startMs, windowsFlushed: 0, windowsPartial: 0, cleanFromMs };
 }

@@ -4,10 +4,24 @@ import type { RelabelStep } from "../metric/relabel.js";
 import type { Selector } from "../metric/selector.js";
 import type { TelegrafFilter } from "../metric/telegrafFilter.js";
 
+/** Of the Windows that start within it, event time in ms: `fromMs` counts, `untilMs` does not. */
+export interface Validity {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** Of a rule in one unbroken run of versions. Invariant: the runs of one rule id do not overlap. */
+export interface RuleValidity extends Validity {
+  /** When the run began: the run's identity. `fromMs`, or later where nobody knows the versions before any more. */
+  readonly sinceMs: number;
+}
+
 /** One entry of `outputs:`, e.g. `quantiles(0.5, 0.99)` -> { name: "quantiles", args: [0.5, 0.99] }. */
 export interface OutputCall {
   readonly name: string;
   readonly args: readonly number[];
+  /** Of its rows; undefined: as long as the rule's. */
+  readonly validity?: Validity;
 }
 
 export interface Rule {
@@ -56,4 +70,6 @@ export interface Rule {
   /** What receivers are told the outputs are; undefined: by output. */
   readonly type: "counter" | "gauge" | "histogram" | undefined;
   readonly state: "active" | "shadow" | "off";
+  /** While versions change (ruleVersions.ts); undefined: always. */
+  readonly validity?: RuleValidity;
 }

@@ -1,6 +1,14 @@
-// Versions of the rules as the assigner hands them out, read.
+// Versions of the rules, as the assigner hands them out, and what they come to while one follows the other. Each holds for Windows that
+// start from its T on (event time), until the T of the next one. A rule that several versions in a row have is one run, and goes on
+// untouched; a run that ends keeps what it needs until its last Window is closed.
+//
+//            V1 ───────── T2 ── V2 ── T3 ── V3 ──▶
+//   a, c      a, c            b, c       a, c, d      runs: a [.. T2)   b [T2 .. T3)   a [T3 ..   c [..   d [T3 ..
+//
+// Pure: routers and owners come to the same from the same versions.
 import type { RuleVersion } from "../slice/ruleVersion.js";
-import type { Rule } from "./rule.js";
+import { outputNameOf } from "./outputName.js";
+import type { OutputCall, Rule, Validity } from "./rule.js";
 import { readRules } from "./ruleFile.js";
 import { formatProblem } from "./ruleFileProblem.js";
 import type { RuleContext } from "./ruleFileRule.js";
@@ -17,4 +25,127 @@ export function parseRuleVersion(version: RuleVersion, context: Omit<RuleContext
   const { rules, problems } = readRules(files, { ...context, env: {} });
   const error = problems.find(({ severity }) => severity === "error");
   return error === undefined ? { version, rules } : formatProblem(error);
+}
+
+export type Versions = readonly [newest: ParsedVersion, ...older: ParsedVersion[]];
+
+export interface RulesInForce {
+  /** All but the first only as long as something that changed after them is not closed. */
+  readonly versions: Versions;
+  /** Older runs first: of two that write one series the one before closes its Windows before. */
+  readonly rules: readonly Rule[];
+}
+
+/** A version in its time. */
+interface Period extends Validity {
+  readonly rules: ReadonlyMap<string, Rule>;
+}
+
+/** An output within a run. */
+interface OutputRun {
+  readonly call: OutputCall;
+  readonly fromMs: number;
+  untilMs: number;
+}
+
+interface Run {
+  /** As the newest version of it says. */
+  rule: Rule;
+  readonly sinceMs: number;
+  readonly fromMs: number;
+  untilMs: number;
+  outputs: readonly OutputRun[];
+}
+
+/**
+ * What is in force of versions. A rule that ends is kept until the end of its last Window + grace + `holdMs`: for so long a declared
+ * backlog may hold that Window. A version is kept until that is over for everything that changed with the next one.
+ */
+export function rulesInForce(versions: Versions, nowMs: number, holdMs: number): RulesInForce {
+  const [newest, ...older] = versions;
+  const isOver = ({ rule }: Run, ms: number): boolean => firstStart(rule, ms) + rule.graceMs + holdMs <= nowMs;
+  for (;;) {
+    const periods = periodsOf([newest, ...older]);
+    const runs = runsOf(periods);
+    const changedMs = periods.at(-2)?.fromMs;
+    if (changedMs === undefined || runs.some((run) => changesAt(run, changedMs) && !isOver(run, changedMs))) {
+      const kept = runs.filter((run) => !isOver(run, run.untilMs));
+      return { versions: [newest, ...older], rules: kept.map((run) => ruleOf(run, kept)) };
+    }
+    older.pop();
+  }
+}
+
+/** Start of the first Window of a rule that does not start before `ms`. */
+function firstStart({ intervalMs }: Rule, ms: number): number {
+  return Math.ceil(ms / intervalMs) * intervalMs;
+}
+
+function changesAt({ fromMs, untilMs, outputs }: Run, ms: number): boolean {
+  return fromMs === ms || untilMs === ms || outputs.some((output) => output.fromMs === ms || output.untilMs === ms);
+}
+
+/** Newest first. A version that would begin after the next one has no time at all. */
+function periodsOf(versions: Versions): Period[] {
+  const periods: Period[] = [];
+  for (const { version, rules } of versions) {
+    const untilMs = periods.at(-1)?.fromMs ?? Number.POSITIVE_INFINITY;
+    const running = rules.filter(({ state }) => state !== "off");
+    periods.push({ fromMs: Math.min(version.activeFromMs, untilMs), untilMs, rules: new Map(running.map((rule) => [rule.id, rule])) });
+  }
+  return periods;
+}
+
+/** Oldest first. Nobody knows what was before the oldest period: its rules count from the beginning. */
+function runsOf(periods: readonly Period[]): Run[] {
+  const runs: Run[] = [];
+  let going = new Map<string, Run>();
+  for (const [i, { fromMs, untilMs, rules }] of [...periods.entries()].reverse()) {
+    if (fromMs === untilMs) continue;
+    for (const [id, run] of going) if (!rules.has(id)) run.untilMs = fromMs;
+    const next = new Map<string, Run>();
+    for (const [id, rule] of rules) {
+      const before = going.get(id);
+      const begins = i === periods.length - 1 ? Number.NEGATIVE_INFINITY : fromMs;
+      const run = before ?? { rule, sinceMs: fromMs, fromMs: begins, untilMs: Number.POSITIVE_INFINITY, outputs: [] };
+      if (before === undefined) runs.push(run);
+      run.rule = rule;
+      run.outputs = outputsOf(rule, run.outputs, before === undefined ? Number.NEGATIVE_INFINITY : fromMs);
+      next.set(id, run);
+    }
+    going = next;
+  }
+  return runs;
+}
+
+/** The outputs of a rule from `fromMs` on, and what is left of those before: in the order of the newest version. */
+function outputsOf({ outputs }: Rule, before: readonly OutputRun[], fromMs: number): OutputRun[] {
+  const goingOn = new Map(before.filter(({ untilMs }) => untilMs === Number.POSITIVE_INFINITY).map((run) => [textOf(run.call), run]));
+  const now = outputs.map((call) => goingOn.get(textOf(call)) ?? { call, fromMs, untilMs: Number.POSITIVE_INFINITY });
+  const ended = before.filter((run) => !now.includes(run));
+  for (const run of ended) run.untilMs = Math.min(run.untilMs, fromMs);
+  return [...now, ...ended];
+}
+
+function textOf({ name, args }: OutputCall): string {
+  return JSON.stringify([name, args]);
+}
+
+/** A run as the engine has it: with its bounds, and closing no Window of a series before the run that wrote it before. */
+function ruleOf({ rule, sinceMs, fromMs, untilMs, outputs }: Run, runs: readonly Run[]): Rule {
+  const before = runs.filter((other) => other.untilMs <= fromMs && mayShareSeries(other.rule, rule));
+  return {
+    ...rule,
+    graceMs: Math.max(rule.graceMs, ...before.map((other) => other.rule.graceMs)),
+    validity: { sinceMs, fromMs, untilMs },
+    outputs: outputs.map((output) => {
+      const always = output.fromMs === Number.NEGATIVE_INFINITY && output.untilMs === Number.POSITIVE_INFINITY;
+      return always ? output.call : { ...output.call, validity: { fromMs: output.fromMs, untilMs: output.untilMs } };
+    }),
+  };
+}
+
+/** By the form of their names; relabelled outputs may have any. */
+function mayShareSeries(a: Rule, b: Rule): boolean {
+  return a.outputRelabel.length + b.outputRelabel.length > 0 || outputNameOf(a, "m", "o") === outputNameOf(b, "m", "o");
 }

@@ -32,7 +32,8 @@ export class Silence {
   take(nowMs: number, received: number): string[] {
     const messages: string[] = [];
     for (const watch of this.#watched) {
-      const { rule } = watch.compiled;
+      const { rule, validity } = watch.compiled;
+      if (nowMs >= validity.untilMs) continue;
       const matched = this.#parts.total(watch.compiled, LEDGER_MATCHED);
       if (matched !== watch.matched) {
         watch.matched = matched;

@@ -12,6 +12,7 @@ import { HOLD_NO_MEMORY, hold } from "../kernel/held.js";
 import {
   CELL_NEWER,
   DROPPED_IDENTITY,
+  DROPPED_LATE,
   FLAG_DEDUP,
   GROUP_HASH,
   GROUP_HISTOGRAM,
@@ -48,7 +49,7 @@ import type { KeyRange } from "../slice/keyRange.js";
 import type { Admission, GroupIdentity } from "./admission.js";
 import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import { clearGroup } from "./clearGroup.js";
-import type { CompiledRule } from "./compile.js";
+import { type CompiledRule, isValidAt } from "./compile.js";
 import { lastNumbersEnd, remembersSeries } from "./lastShape.js";
 import type { Ledger, Part, PartStart } from "./part.js";
 import type { Parts } from "./parts.js";
@@ -61,6 +62,7 @@ import {
   type PartHeader,
   partHeader,
   ruleHeader,
+  rulesAsHere,
   SNAPSHOT_VERSION,
   type SnapshotId,
   upgradeHeader,
@@ -99,12 +101,18 @@ export interface SnapshotContent {
   readonly since?: number | undefined;
 }
 
-function groupsIn(source: SnapshotSource, range: KeyRange): { readonly group: number; readonly rule: number }[] {
+/**
+ * The Groups of a range, `since` a mark or all. Of a rule that has ended and closed its last Window nothing is needed any more; but a
+ * copy that has its open Windows must hear that they were closed.
+ */
+function groupsIn(source: SnapshotSource, range: KeyRange, since: number | undefined): { readonly group: number; readonly rule: number }[] {
   const groups: { group: number; rule: number }[] = [];
   for (const { at, compiled } of source.parts.within(range).flatMap((part) => part.ledgers)) {
+    if (since === undefined && f64.load(at + LEDGER_CLOSED) >= compiled.validity.untilMs) continue;
     for (let group = i32.load(at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
       const key = i32.load(group + GROUP_SLICE_KEY) >>> 0;
-      if (key >= range.low && key < range.high) groups.push({ group, rule: compiled.index });
+      if (key < range.low || key >= range.high) continue;
+      if (since === undefined || i32.load(group + GROUP_STAMP) >= since) groups.push({ group, rule: compiled.index });
     }
   }
   return groups;
@@ -115,7 +123,7 @@ function groupsIn(source: SnapshotSource, range: KeyRange): { readonly group: nu
  */
 export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: SnapshotId, what: SnapshotContent = {}): Uint8Array {
   const { outbox = [], since } = what;
-  const groups = groupsIn(source, range).filter(({ group }) => since === undefined || i32.load(group + GROUP_STAMP) >= since);
+  const groups = groupsIn(source, range, since);
   const names = new Map<string, number>();
   const nameList: { rule: number; metric: string }[] = [];
   const body = new ByteWriter();
@@ -244,7 +252,7 @@ function restore(target: SnapshotSource, bytes: Uint8Array, start: Omit<PartStar
 
 function restoreBody(target: SnapshotSource, header: Header, reader: ByteReader, start: Omit<PartStart, "term"> | undefined): Restored {
   const outbox = header.outbox.map((block) => ({ ...block, bytes: new Uint8Array(reader.bytes(block.bytes)) }));
-  const current = header.rules.map((rule) => target.rules.find((compiled) => compiled.rule.id === rule.id));
+  const current = rulesAsHere(header.rules, target.rules);
   for (const part of header.parts) restorePart(target, part, { header, current, start });
   let groups = 0;
   let series = 0;
@@ -263,8 +271,14 @@ function restoreBody(target: SnapshotSource, header: Header, reader: ByteReader,
       series += lasts;
     }
   }
-  const forgottenRules = header.rules.filter((_rule, i) => current[i] === undefined).map((rule) => rule.name);
+  const forgottenRules = header.rules.filter((_rule, i) => current[i] === undefined && !hasEnded(header, i)).map(({ name }) => name);
   return { id: header.id, groups, series, outbox, forgottenRules, forgottenGroups, collidingRules: [...colliding], lateOutputs: [...late] };
+}
+
+/** Whether a rule had ended, and closed all its Windows everywhere. */
+function hasEnded({ rules, parts }: Header, i: number): boolean {
+  const untilMs = rules[i]?.untilMs ?? Number.POSITIVE_INFINITY;
+  return parts.every(({ ledgers }) => (ledgers[i]?.closedMs ?? Number.NEGATIVE_INFINITY) >= untilMs);
 }
 
 interface PartReading {
@@ -360,7 +374,7 @@ function readGroup(reader: ByteReader, reading: GroupReading): number | undefine
   const owner = group === 0 ? undefined : compiled;
   for (let i = 0; i < cells; i++) {
     const windowMs = readCell(reader, { root: target.root, compiled: owner, group, flags: reading.flags });
-    if (owner !== undefined) delayOutputs(group, owner, windowMs, reading);
+    if (owner !== undefined && isValidAt(owner.validity, windowMs)) delayOutputs(group, owner, windowMs, reading);
   }
   return group === 0 ? undefined : lasts;
 }
@@ -392,18 +406,17 @@ function readLast(reader: ByteReader, reading: GroupReading, group: number): voi
   if ((reading.flags & FLAG_DEDUP) !== 0) readHeld(reader, reading, last);
 }
 
-/** `last` 0: they are lost with their Group. */
+/** `last` 0: they are lost with their Group. Those of Windows that are another version's come too late for this one. */
 function readHeld(reader: ByteReader, { target, compiled, increment }: GroupReading, last: number): void {
   const count = reader.u32();
   const ledger = compiled === undefined ? undefined : target.parts.at(target.admission.sliceKey)?.ledgers[compiled.index]?.at;
-  if (ledger !== undefined && !increment) {
-    for (const at of [LEDGER_MATCHED, last === 0 ? LEDGER_DROPPED + DROPPED_IDENTITY * 8 : LEDGER_PENDING])
-      f64.store(ledger + at, f64.load(ledger + at) + count);
-  }
   for (let i = 0; i < count; i++) {
     const time = reader.f64();
     const value = reader.f64();
-    if (compiled === undefined || last === 0) continue;
+    const own = compiled !== undefined && isValidAt(compiled.validity, time);
+    const outcome = last === 0 ? LEDGER_DROPPED + DROPPED_IDENTITY * 8 : own ? LEDGER_PENDING : LEDGER_DROPPED + DROPPED_LATE * 8;
+    if (ledger !== undefined && !increment) for (const at of [LEDGER_MATCHED, outcome]) f64.store(ledger + at, f64.load(ledger + at) + 1);
+    if (!own || last === 0) continue;
     if (hold(target.root, compiled.record, last, time, value) === HOLD_NO_MEMORY) throw noRoom();
   }
 }

@@ -37,6 +37,9 @@ export interface RuleHeader {
   readonly id: string;
   readonly name: string;
   readonly flags: number;
+  /** Its run of versions (RuleValidity), as far as it is bounded. */
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
 }
 
 export interface PartHeader extends KeyRange {
@@ -81,7 +84,29 @@ export function upgradeHeader(header: Header | HeaderV1): Header {
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 export function ruleHeader({ rule, flags }: CompiledRule): RuleHeader {
-  return { id: rule.id, name: rule.name, flags };
+  const { sinceMs = Number.NaN, untilMs = Number.NaN } = rule.validity ?? {};
+  return {
+    id: rule.id,
+    name: rule.name,
+    flags,
+    ...(Number.isFinite(sinceMs) ? { sinceMs } : {}),
+    ...(Number.isFinite(untilMs) ? { untilMs } : {}),
+  };
+}
+
+/**
+ * Which rule of here each rule of a header is: of equal id, and its run of versions overlaps, for two processes know the beginning of
+ * one run from different versions on. Of two that would be one here, the later run is it.
+ */
+export function rulesAsHere(rules: readonly RuleHeader[], here: readonly CompiledRule[]): (CompiledRule | undefined)[] {
+  const found = rules.map(({ id, sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY }) =>
+    here.find(({ rule }) => {
+      const run = rule.validity;
+      return rule.id === id && (run === undefined || (sinceMs < run.untilMs && run.sinceMs < untilMs));
+    }),
+  );
+  const since = (i: number): number => rules[i]?.sinceMs ?? Number.NEGATIVE_INFINITY;
+  return found.map((compiled, i) => (found.some((other, j) => j !== i && other === compiled && since(j) > since(i)) ? undefined : compiled));
 }
 
 /** What `range` has of a Part. Of a Part that is cut, the counters go with its left end. */

@@ -215,7 +215,10 @@ export const RULE_SERIES_MAX: i32 = 68;
 export const RULE_DEDUP: i32 = 72;
 /** Input series over all Parts; RULE_SERIES_MAX caps it. */
 export const RULE_SERIES: i32 = 80;
-export const RULE_BYTES: i32 = 88;
+/** f64 ms, with FLAG_BOUNDED: starts of the first Window it counts for, and of the first one it does not. */
+export const RULE_FROM: i32 = 88;
+export const RULE_UNTIL: i32 = 96;
+export const RULE_BYTES: i32 = 104;
 
 export const KIND_BASIC: i32 = 1;
 export const KIND_MOMENTS: i32 = 2;
@@ -236,6 +239,8 @@ export const FLAG_SAMPLES: i32 = 2048;
 export const FLAG_DEDUP: i32 = 4096;
 /** The sketch is a boxed t-digest: a Cell holds its number. */
 export const FLAG_DIGEST: i32 = 8192;
+/** Its version does not hold for all time. */
+export const FLAG_BOUNDED: i32 = 16384;
 
 export const FIRST_AUTO: i32 = 0;
 export const FIRST_ZERO: i32 = 1;

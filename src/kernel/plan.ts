@@ -1,7 +1,7 @@
 // What a sample does: every field of a line has targets (one per rule that wants it), and add() applies one sample to one
 // target. Known series only; admission (src/aggregate) makes the targets. bench: addSample.
 //
-// A pair whose Ledger does not accept is none. Every other is counted once in it: matched, and then applied, superseded, negative,
+// A pair whose Ledger does not accept is none, and neither is one of a Window for which its rule does not count. Every other is counted once in it: matched, and then applied, superseded, negative,
 // duplicate or dropped by reason; what a dedup interval holds is pending until its Window closes.
 import { addBasic, cellFor, NO_MEMORY } from "./cell.js";
 import { addIncrease, trackRate } from "./counter.js";
@@ -20,6 +20,7 @@ import {
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
   FLAG_ARRIVAL,
+  FLAG_BOUNDED,
   FLAG_CARRY,
   FLAG_DEDUP,
   FLAG_DELTA,
@@ -47,6 +48,7 @@ import {
   LAST_HASH_LOW,
   LAST_NEXT,
   LAST_TIME,
+  LAST_VALUE,
   LEDGER_ACCEPTS,
   LEDGER_APPLIED,
   LEDGER_CARRIED,
@@ -69,11 +71,13 @@ import {
   ROOT_RECEIVED,
   RULE_COUNTER_AT,
   RULE_FLAGS,
+  RULE_FROM,
   RULE_HISTOGRAM_AT,
   RULE_INTERVAL,
   RULE_MOMENTS_AT,
   RULE_SERIES_AT,
   RULE_SKETCH_AT,
+  RULE_UNTIL,
   RULE_VALUES_AT,
   RULE_WINDOW,
   SCRATCH_AT,
@@ -130,6 +134,7 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
     const refused: i32 = i32.load(target + TARGET_LAST);
     const refusing: i32 = refused & -8;
     if (refusing == 0 || i32.load(refusing + LEDGER_ACCEPTS) == 0) return;
+    if (isOutside(root, i32.load(refusing + LEDGER_RULE), eventTime) == 1) return;
     increment(refusing + LEDGER_MATCHED);
     const reason: i32 = refused & 7;
     increment(refusing + LEDGER_DROPPED + (reason << 3));
@@ -141,9 +146,13 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
   }
   const ledger: i32 = i32.load(group + GROUP_LEDGER);
   if (i32.load(ledger + LEDGER_ACCEPTS) == 0) return;
-  i32.store(group + GROUP_STAMP, i32.load(root + ROOT_COPY));
   const rule: i32 = i32.load(ledger + LEDGER_RULE);
   const flags: i32 = i32.load(rule + RULE_FLAGS);
+  if ((flags & FLAG_BOUNDED) != 0 && isOutside(root, rule, eventTime) == 1) {
+    learn(root, target, eventTime, value);
+    return;
+  }
+  i32.store(group + GROUP_STAMP, i32.load(root + ROOT_COPY));
   let time: f64 = eventTime;
   increment(ledger + LEDGER_MATCHED);
   if ((flags & FLAG_ARRIVAL) != 0) time = f64.load(root + ROOT_ARRIVAL);
@@ -153,6 +162,33 @@ export function addSample(root: i32, target: i32, eventTime: f64, value: f64): v
   }
   if ((flags & FLAG_DEDUP) != 0) holdSample(root, target, time, value);
   else addMatched(root, target, time, value);
+}
+
+/** Whether the Window of a sample is none of its rule's: another version of the rules has it. */
+function isOutside(root: i32, rule: i32, eventTime: f64): i32 {
+  const flags: i32 = i32.load(rule + RULE_FLAGS);
+  if ((flags & FLAG_BOUNDED) == 0) return 0;
+  // Both bounds are starts of Windows, so that times compare as Windows would.
+  const time: f64 = (flags & FLAG_ARRIVAL) != 0 ? f64.load(root + ROOT_ARRIVAL) : eventTime;
+  return time < f64.load(rule + RULE_FROM) || time >= f64.load(rule + RULE_UNTIL) ? 1 : 0;
+}
+
+/**
+ * A counter's sample before its rule begins is what the first one that counts is subtracted from; otherwise what happened between
+ * the two would be lost, or, counted from zero, everything before would be counted again.
+ */
+function learn(root: i32, target: i32, eventTime: f64, value: f64): void {
+  const group: i32 = i32.load(target + TARGET_GROUP);
+  const last: i32 = i32.load(target + TARGET_LAST);
+  const rule: i32 = i32.load(i32.load(group + GROUP_LEDGER) + LEDGER_RULE);
+  const flags: i32 = i32.load(rule + RULE_FLAGS);
+  if ((flags & KIND_COUNTER) == 0 || (flags & FLAG_DELTA) != 0 || eventTime > f64.load(root + ROOT_FUTURE)) return;
+  const time: f64 = (flags & FLAG_ARRIVAL) != 0 ? f64.load(root + ROOT_ARRIVAL) : eventTime;
+  if (time >= f64.load(rule + RULE_FROM) || time < f64.load(last + LAST_TIME)) return;
+  if (time == f64.load(last + LAST_TIME) && value <= f64.load(last + LAST_VALUE)) return;
+  f64.store(last + LAST_TIME, time);
+  f64.store(last + LAST_VALUE, value);
+  i32.store(group + GROUP_STAMP, i32.load(root + ROOT_COPY));
 }
 
 /** Adds a sample that is neither refused nor from the future. */

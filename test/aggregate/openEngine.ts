@@ -1,5 +1,6 @@
 // An engine on a virtual clock, and its rows as text, for tests.
 import { Engine, type EngineAction, type EngineOptions } from "#limpet/aggregate/engine.js";
+import type { Rule } from "#limpet/aggregate/rule.js";
 import { readRules } from "#limpet/aggregate/ruleFile.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { ROOT_KEYS, ROOT_PREVIOUS } from "#limpet/kernel/layout.js";
@@ -10,11 +11,23 @@ import { formatRow } from "#limpet/metric/rowText.js";
 const outputs = await loadOutputs();
 const open: Engine[] = [];
 
-/** An engine for rules of the dialect; disposeEngines() ends it. */
-export function openEngine(yaml: string, options: Partial<EngineOptions> = {}): Engine {
+export function rulesOf(yaml: string): Rule[] {
   const { rules, problems } = readRules([{ name: "rules.yaml", text: yaml }], { outputs, env: {}, naming: "telegraf" });
   if (rules.length === 0) throw new Error(`no rules: ${problems.map(({ message }) => message).join("; ")}`);
-  const engine = new Engine({ rules, outputs, naming: "telegraf", startMs: 0, maxFutureMs: 60_000, memoryBytesMax: 2 ** 28, ...options });
+  return rules;
+}
+
+/** An engine for rules of the dialect; disposeEngines() ends it. */
+export function openEngine(yaml: string, options: Partial<EngineOptions> = {}): Engine {
+  const engine = new Engine({
+    rules: rulesOf(yaml),
+    outputs,
+    naming: "telegraf",
+    startMs: 0,
+    maxFutureMs: 60_000,
+    memoryBytesMax: 2 ** 28,
+    ...options,
+  });
   open.push(engine);
   return engine;
 }

@@ -6,6 +6,7 @@
 //        run()                       run()             what wasm took is given back, so that JavaScript gets the same
 //        └──────── equal, byte for byte ─┘
 import { afterAll, expect, test } from "@jest/globals";
+import type { RuleValidity } from "#limpet/aggregate/rule.js";
 import { releaseCell } from "#limpet/kernel/cell.js";
 import { addToTotal, foldRates } from "#limpet/kernel/counter.js";
 import {
@@ -27,17 +28,22 @@ import { run } from "#limpet/kernel/reader.js";
 import { copyFields, fieldsLike, NEW_TAG, shapeOf } from "#limpet/kernel/shape.js";
 import { addSketch, openSketch, releaseSketch } from "#limpet/kernel/sketch.js";
 import { tableAdd, tableProbe } from "#limpet/kernel/table.js";
-import { disposeEngines, feedLines, openEngine } from "../aggregate/openEngine.js";
+import { disposeEngines, feedLines, openEngine, rulesOf } from "../aggregate/openEngine.js";
 import { pick, seededRandom } from "../reference/seededRandom.js";
 import { compileKernel, type KernelExports } from "./compileKernel.js";
 
 const START = 1_700_000_000_000;
+const MIDDLE = START + 40_000;
+const ALWAYS = { sinceMs: 0, fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
+const BOUNDS: Readonly<Record<string, Partial<RuleValidity>>> = { begins: { sinceMs: MIDDLE, fromMs: MIDDLE }, ends: { untilMs: MIDDLE } };
 const PAGES = 512;
 const RULES = `
 - { interval: 10s, grace: 5s, by: [host], outputs: [sum_samples, min, max, last, stdvar, "quantiles(0.5)"], max_groups: 60 }
 - { match: '{__name__=~"c_.*"}', interval: 10s, grace: 5s, by: [host], outputs: [total, increase], first_sample: zero }
 - { match: '{__name__=~"c_.*"}', interval: 20s, grace: 5s, by: [host], outputs: [rate_sum], series_memory: 1m }
 - { match: '{__name__=~"c_.*"}', interval: 5s, grace: 5s, by: [host], outputs: [total], temporality: delta }
+- { name: begins, match: '{__name__=~"c_.*"}', interval: 10s, grace: 5s, by: [n], outputs: [total, increase] }
+- { name: ends, interval: 10s, grace: 5s, by: [n], outputs: [sum_samples], max_groups: 30 }
 - { match: '{__name__=~"c_.*"}', interval: 15s, dedup_interval: 3s, grace: 5s, by: [n], outputs: [total, max, count_series] }`;
 
 const javascript: KernelExports = {
@@ -99,7 +105,8 @@ function lines(seed: number, keys: readonly string[]): string {
 
 test("kernel: the same lines through JavaScript and through WebAssembly -> the same memory", async () => {
   const { kernel, bytes, taken } = await wasmKernel();
-  const engine = openEngine(RULES, { startMs: START, memoryBytesMax: 24 << 20 });
+  const rules = rulesOf(RULES).map((rule) => ({ ...rule, validity: { ...ALWAYS, ...BOUNDS[rule.name] } }));
+  const engine = openEngine(RULES, { rules, startMs: START, memoryBytesMax: 24 << 20 });
   const { root } = engine;
   const keys = Array.from({ length: 80 }, (_, i) => `${i % 2 === 0 ? "g" : "c"},host=h${String(i % 70)},n=${String(i)}`);
   keys.push("g,host=h2,n=2,pod=a");
