@@ -20,7 +20,7 @@ export function frozenRows(groups: readonly Buffer[]): Uint8Array {
   for (const labels of groups) {
     for (const ofOutput of added) writer.row(labels, 0, ofOutput, { timestampMs: 1763870000000, value: 42.5, startMs: 0, type: 2 });
   }
-  return writer.take();
+  return writer.take().bytes;
 }
 
 /** `make(size)`, once per size: a bench builds its input on its first call and keeps it. */

@@ -12,7 +12,10 @@ const outfile = join(folder, "sim.mjs");
 const sources = {
   name: "sources",
   setup: ({ onResolve }) => {
-    onResolve({ filter: /^#limpet\// }, ({ path }) => ({ path: join(root, "src", path.slice("#limpet/".length).replace(/\.js$/, ".ts")) }));
+    onResolve({ filter: /^#limpet\// }, ({ path }) => {
+      const source = path.slice("#limpet/".length).replace(/\.js$/, ".ts");
+      return { path: source.startsWith("plugins/") ? join(root, source) : join(root, "src", source) };
+    });
   },
 };
 await build({

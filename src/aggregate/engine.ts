@@ -38,7 +38,6 @@ import { tableOpen } from "../kernel/table.js";
 import { decodeLine } from "../metric/lineDecoder.js";
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
 import { RowWriter } from "../metric/rowWriter.js";
-import { WHOLE } from "../slice/keyRange.js";
 import { Admission, type NameLosses } from "./admission.js";
 import { applyBatch, type BatchAnswer, type BatchSaid } from "./batch.js";
 import { type CompiledRule, compileRule } from "./compile.js";
@@ -374,9 +373,7 @@ export class Engine {
     let room = CLOSED_MAX;
     for (const part of this.parts.list) {
       if (room <= 0 || part.mode !== "serving" || !isDue(nowMs, part)) continue;
-      const closed: EngineAction[] = [];
-      room = this.#closeDue(nowMs, part, { room, actions: closed });
-      for (const action of closed) actions.push(ofPart(part, action));
+      room = this.#closeDue(nowMs, part, { room, actions });
     }
     this.#busy = room <= 0;
     for (const message of this.admission.refusals.take(nowMs)) actions.push({ kind: "warning", about: "refused", message });
@@ -423,9 +420,7 @@ export class Engine {
       const last = lastWindow(serving.flatMap((part) => part.ledgers[index] ?? []));
       for (const part of serving) {
         const ledger = part.ledgers[index];
-        const closed: EngineAction[] = [];
-        if (ledger !== undefined) this.#finishLedger(nowMs, ledger, last, closed);
-        for (const action of closed) actions.push(ofPart(part, action));
+        if (ledger !== undefined) this.#finishLedger(nowMs, ledger, last, actions);
       }
     }
   }
@@ -487,10 +482,4 @@ function openRules(root: number, options: EngineOptions): CompiledRule[] {
     if (tableOpen(root, root + table, 1024) === 0) throw new Error("no memory for the engine's tables; raise --memory-max");
   }
   return options.rules.map((rule, i) => compileRule(root, rule, i, options.outputs));
-}
-
-/** Says of rows whose they are. */
-function ofPart({ low, high }: Part, action: EngineAction): EngineAction {
-  if (action.kind !== "rows" || (low === WHOLE.low && high === WHOLE.high)) return action;
-  return { kind: "rows", block: { ...action.block, range: { low, high } } };
 }

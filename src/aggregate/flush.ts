@@ -24,6 +24,7 @@ import {
   GROUP_OLDEST,
   GROUP_SAMPLES,
   GROUP_SEEN,
+  GROUP_SLICE_KEY,
   GROUP_STAMP,
   GROUP_START,
   GROUP_STATE,
@@ -116,8 +117,7 @@ export function closeWindow(closing: Closing): RowBlock[] {
 /** What a writer holds, as a block; none when it is empty. */
 function blockOf({ ledger: { compiled }, stampMs }: Closing, writer: RowWriter | undefined, mark?: MarkKind): RowBlock[] {
   if (writer === undefined || writer.rowCount === 0) return [];
-  const { rowCount } = writer;
-  return [{ rule: compiled.rule.name, windowEndMs: stampMs, rowCount, bytes: writer.take(), ...(mark === undefined ? {} : { mark }) }];
+  return [{ rule: compiled.rule.name, windowEndMs: stampMs, ...writer.take(), ...(mark === undefined ? {} : { mark }) }];
 }
 
 /** A Group with samples in the Window: alive. True when it was not before. */
@@ -180,6 +180,7 @@ function emitMarks(closing: Closing, writer: RowWriter, mark: { group: number; v
   const { group, view, timestampMs, value } = mark;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
+  writer.key = i32.load(group + GROUP_SLICE_KEY) >>> 0;
   const relabelled = compiled.rule.outputRelabel.length > 0;
   const source = relabelled ? NO_LABELS : heapBuffer;
   const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);
@@ -201,6 +202,7 @@ function emit(closing: Closing, group: number, view: FlushView, idle: boolean): 
   const { compiled } = closing.ledger;
   if (compiled.rule.state !== "active") return;
   const labels = closing.labels(i32.load(group + GROUP_NAMES));
+  writer.key = i32.load(group + GROUP_SLICE_KEY) >>> 0;
   const relabelled = compiled.rule.outputRelabel.length > 0;
   const source = relabelled ? NO_LABELS : heapBuffer;
   const identity = relabelled ? 0 : i32.load(group + GROUP_IDENTITY);

@@ -59,6 +59,8 @@ import {
   type Header,
   type LedgerHeader,
   type OutboxBlock,
+  outboxBlock,
+  outboxHeader,
   type PartHeader,
   partHeader,
   ruleHeader,
@@ -148,7 +150,7 @@ export function takeSnapshot(source: SnapshotSource, range: KeyRange, id: Snapsh
     parts: source.parts.within(range).map((part) => partHeader(part, range)),
     rules: source.rules.map(ruleHeader),
     names: nameList,
-    outbox: outbox.map((block) => ({ ...block, bytes: block.bytes.length })),
+    outbox: outbox.map(outboxHeader),
     groups: groups.length,
   };
   const headerBytes = Buffer.from(JSON.stringify(header));
@@ -251,7 +253,7 @@ function restore(target: SnapshotSource, bytes: Uint8Array, start: Omit<PartStar
 }
 
 function restoreBody(target: SnapshotSource, header: Header, reader: ByteReader, start: Omit<PartStart, "term"> | undefined): Restored {
-  const outbox = header.outbox.map((block) => ({ ...block, bytes: new Uint8Array(reader.bytes(block.bytes)) }));
+  const outbox = header.outbox.map((block) => outboxBlock(block, new Uint8Array(reader.bytes(block.bytes))));
   const current = rulesAsHere(header.rules, target.rules);
   for (const part of header.parts) restorePart(target, part, { header, current, start });
   let groups = 0;

@@ -20,6 +20,13 @@ export interface OutboxBlock extends RowBlock {
   readonly sink: string;
 }
 
+/** A block without its bytes, whose number it says. */
+interface OutboxHeader extends Omit<OutboxBlock, "bytes" | "keys"> {
+  readonly bytes: number;
+  /** Little-endian, base64. */
+  readonly keys?: string;
+}
+
 export interface LedgerHeader {
   readonly closedMs: number | null;
   readonly completeMs: number | null;
@@ -65,7 +72,7 @@ export interface Header {
   readonly parts: readonly PartHeader[];
   readonly rules: readonly RuleHeader[];
   readonly names: readonly { readonly rule: number; readonly metric: string }[];
-  readonly outbox: readonly (Omit<OutboxBlock, "bytes"> & { readonly bytes: number })[];
+  readonly outbox: readonly OutboxHeader[];
   readonly groups: number;
 }
 
@@ -107,6 +114,16 @@ export function rulesAsHere(rules: readonly RuleHeader[], here: readonly Compile
   );
   const since = (i: number): number => rules[i]?.sinceMs ?? Number.NEGATIVE_INFINITY;
   return found.map((compiled, i) => (found.some((other, j) => j !== i && other === compiled && since(j) > since(i)) ? undefined : compiled));
+}
+
+export function outboxHeader({ bytes, keys, ...block }: OutboxBlock): OutboxHeader {
+  const text = keys === undefined ? {} : { keys: Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength).toString("base64") };
+  return { ...block, bytes: bytes.length, ...text };
+}
+
+/** @param bytes a copy of the block's */
+export function outboxBlock({ keys, ...block }: OutboxHeader, bytes: Uint8Array): OutboxBlock {
+  return { ...block, bytes, ...(keys === undefined ? {} : { keys: new Uint32Array(new Uint8Array(Buffer.from(keys, "base64")).buffer) }) };
 }
 
 /** What `range` has of a Part. Of a Part that is cut, the counters go with its left end. */

@@ -29,7 +29,7 @@ const STDIN_PATIENCE_MS = 3500;
 /** State moves, it is not kept. */
 const UNKEPT = {
   checkpoint: undefined,
-  regret: { why: "with something nobody took", cure: "others take it as long as sinks answer and --drain-deadline lasts" },
+  regret: { why: "with something nobody took", cure: "others take it as long as --drain-deadline lasts" },
 };
 
 /** Throws UsageError for what cannot be together. */
@@ -130,9 +130,10 @@ async function handOn({ owner, log }: Members, deadlineMs: number): Promise<numb
   const late = await Promise.race([owner.drain().then(() => false), delay(deadlineMs, true, { ref: false })]);
   if (late) {
     log.error(
-      `not all slices were taken within ${String(deadlineMs / 1000)} s (--drain-deadline): their open windows are left as partial values; look for a sink that is away`,
+      `not all slices were taken within ${String(deadlineMs / 1000)} s (--drain-deadline): their open windows are left as partial values; look for an assigner or aggregators that cannot be reached`,
     );
     process.exitCode = 1;
+    await owner.keep();
   }
   if (owner.moves.out > 0) log.info(describePauses(owner.moves));
   return Math.max(1000, deadlineMs / 5);

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Output } from "../aggregate/output.js";
+import type { OutboxBlock } from "../aggregate/snapshotHeader.js";
 import { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
 import type { Aggregator } from "../drive/aggregator.js";
@@ -103,7 +104,11 @@ export function openOwner({ options, listening, self, clock, log, rules }: Groun
     peers: new PeerClient({ assigner: options.assigner.replace(/\/+$/, ""), token: listening.ownToken, timeoutMs: PEER_TIMEOUT_MS }),
     clock,
     log,
-    settled: (range) => aggregator.settled(range),
+    withdraw: (range) => aggregator.withdraw(range),
+    resume: (outbox) => {
+      // The engine's own blocks, which withdraw gave or a copy brought.
+      aggregator.resume(outbox as readonly OutboxBlock[]);
+    },
     onBehind: () => {
       void rules.catchUp();
     },

@@ -17,7 +17,7 @@ import type { InputTarget } from "../execd/stdin.js";
 import type { Health } from "../http/probes.js";
 import type { RowBlock } from "../metric/rowBlock.js";
 import type { BlockOutcome, Sink } from "../sink/sink.js";
-import { type KeyRange, overlap, WHOLE } from "../slice/keyRange.js";
+import { type KeyRange, WHOLE } from "../slice/keyRange.js";
 
 /** Where the clean-stop checkpoint lies. */
 export interface CheckpointStore {
@@ -80,10 +80,11 @@ export class Aggregator implements InputTarget {
   #ended: (() => void) | undefined;
   /** Resolves at the end of the input. */
   readonly inputEnded: Promise<void>;
-  /** Key ranges of blocks that some sink has not answered for; one object each. */
-  readonly #owed = new Set<KeyRange>();
-  #waiting: { readonly range: KeyRange; readonly resolve: () => void }[] = [];
+  /** Rows that were made here, each sink's counted. */
   rowsSent = 0;
+  /** Rows that were made elsewhere, or before a restart, and came with their state. */
+  rowsArrived = 0;
+  readonly #orphans = new Map<string, number>();
   flushLagSeconds: number | undefined;
 
   constructor(options: AggregatorOptions) {
@@ -104,7 +105,7 @@ export class Aggregator implements InputTarget {
       await checkpoint?.discard();
       log.info(`restored ${counted(restored.groups, "group")} and ${String(restored.series)} counter series from the last stop`);
       this.#tellRestored(restored);
-      this.#resume(restored.outbox);
+      this.resume(restored.outbox);
     }
     this.#ready = { ok: true };
     this.#ticking = setInterval(() => {
@@ -165,15 +166,33 @@ export class Aggregator implements InputTarget {
     }
   }
 
-  /** Resolves when every row of a key range that was given to the sinks has its answer. */
-  settled(range: KeyRange): Promise<void> {
-    if (!this.#owes(range)) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ range, resolve }));
+  /** Takes the rows of a frozen key range back that sinks have not answered for; they are no longer of this process. */
+  async withdraw(range: KeyRange): Promise<readonly OutboxBlock[]> {
+    const taken = this.#options.sinks.map(async (sink) => (await sink.withdraw(range)).map((block) => ({ ...block, sink: sink.name })));
+    return (await Promise.all(taken)).flat();
   }
 
-  #owes(range: KeyRange): boolean {
-    for (const owed of this.#owed) if (overlap(owed, range) !== undefined) return true;
-    return false;
+  /**
+   * Rows that came with state: withdrawn here or elsewhere, or left from the last stop. Each goes to the sink that lacks it alone: to
+   * another it would be older than what that one holds. Nothing newer of their range may have been offered.
+   */
+  resume(outbox: readonly OutboxBlock[]): void {
+    const gone = new Map<string, number>();
+    for (const { sink: name, ...block } of outbox) {
+      this.rowsArrived += block.rowCount;
+      const sink = this.#options.sinks.find((known) => known.name === name);
+      if (sink !== undefined) this.#offer(block, [sink]);
+      else gone.set(name, (gone.get(name) ?? 0) + block.rowCount);
+    }
+    for (const [name, rows] of gone) {
+      this.#orphans.set(name, (this.#orphans.get(name) ?? 0) + rows);
+      this.#options.log.warn(`${counted(rows, "row")} for sink ${name} dropped: no --sink has that name any more`);
+    }
+  }
+
+  /** Rows lost because the sink they waited for is not there, by its name. */
+  get orphans(): ReadonlyMap<string, number> {
+    return this.#orphans;
   }
 
   /** Windows closed, rows sent, state kept as far as possible; at most about `deadlineMs`. Later calls wait for the first. */
@@ -195,17 +214,6 @@ export class Aggregator implements InputTarget {
         `rule ${rule} now writes output series of another rule: its state for those was dropped; set output_name or labels in one of the two`,
       );
     for (const output of lateOutputs) this.#options.log.info(`rule ${output} is new and starts with the next window`);
-  }
-
-  /** Rows that a sink had not taken at the last stop go to that sink alone: to another they would be older than what it holds. */
-  #resume(outbox: readonly OutboxBlock[]): void {
-    const gone = new Map<string, number>();
-    for (const { sink: name, ...block } of outbox) {
-      const sink = this.#options.sinks.find((known) => known.name === name);
-      if (sink !== undefined) this.#offer(block, [sink]);
-      else gone.set(name, (gone.get(name) ?? 0) + block.rowCount);
-    }
-    for (const [name, rows] of gone) this.#options.log.warn(`${counted(rows, "row")} for sink ${name} dropped: no --sink has that name any more`);
   }
 
   async #stop(deadlineMs: number): Promise<Stopped> {
@@ -275,40 +283,31 @@ export class Aggregator implements InputTarget {
   }
 
   #carryOut(action: EngineAction): void {
-    if (action.kind === "rows") this.#offer(action.block);
+    if (action.kind === "rows") this.#send(action.block, true);
     else if (action.kind === "lines") this.#options.lines?.write(action.bytes);
-    else if (action.kind === "passed") this.#offer(action.block, this.#options.sinks, false);
+    else if (action.kind === "passed") this.#send(action.block, false);
     else if (action.kind === "warning") this.#options.log.warn(action.message, action.about);
     else this.#options.log.warn(`line ${String(action.line)}, column ${String(action.column)}: ${action.message}`, `invalid line ${action.reason}`);
   }
 
-  /** To all sinks, or to the one that lacks it. `timed`: it is of a window, which tells how far behind the sinks are. */
-  #offer(block: RowBlock, sinks = this.#options.sinks, timed = true): void {
-    const { clock } = this.#options;
+  /** To all sinks that want it. `timed`: it is of a window, which tells how far behind the sinks are. */
+  #send(block: RowBlock, timed: boolean): void {
     const { mark } = block;
-    const takers = mark === undefined ? sinks : sinks.filter((sink) => sink.marks.has(mark));
-    let waiting = takers.length;
-    const owed: KeyRange = { ...(block.range ?? WHOLE) };
-    if (waiting > 0) this.#owed.add(owed);
+    const { sinks } = this.#options;
+    const takers = mark === undefined ? sinks : sinks.filter(({ marks }) => marks.has(mark));
     this.rowsSent += block.rowCount * takers.length;
+    this.#offer(block, takers, timed && mark === undefined);
+  }
+
+  #offer(block: RowBlock, takers: readonly Sink[], timed = false): void {
+    let waiting = takers.length;
     for (const sink of takers) {
       sink.offer(block, (outcome) => {
         waiting--;
-        if (waiting === 0) this.#paid(owed);
         this.#noteLoss(sink, outcome);
-        if (timed && waiting === 0 && mark === undefined && outcome.stored > 0)
-          this.flushLagSeconds = Math.max(0, clock.now() - block.windowEndMs) / 1000;
+        if (timed && waiting === 0 && outcome.stored > 0) this.flushLagSeconds = Math.max(0, this.#options.clock.now() - block.windowEndMs) / 1000;
       });
     }
-  }
-
-  #paid(owed: KeyRange): void {
-    this.#owed.delete(owed);
-    if (this.#waiting.length === 0) return;
-    const still = this.#waiting.filter(({ range }) => this.#owes(range));
-    const done = this.#waiting.filter((waiting) => !still.includes(waiting));
-    this.#waiting = still;
-    for (const { resolve } of done) resolve();
   }
 
   #noteLoss(sink: Sink, { dropped }: BlockOutcome): void {

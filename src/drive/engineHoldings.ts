@@ -28,6 +28,8 @@ export class EngineHoldings implements Holdings {
   readonly #options: EngineHoldingsOptions;
   /** Of the ranges that are being copied out. Bound: the assigner's cap of moves; each replaces the one before. */
   readonly #marks = new Map<string, Mark>();
+  /** Rows of the copy received last; only with the last copy of a move are there any, and it is installed at once. */
+  #arrived: readonly OutboxBlock[] = [];
 
   constructor(options: EngineHoldingsOptions) {
     this.#options = options;
@@ -85,7 +87,8 @@ export class EngineHoldings implements Holdings {
       const received = receiveCopy(this.#engine, bytes, this.#options.now());
       if (received.kind === "known") return "stored";
       if (received.kind !== "taken") return received.kind;
-      const { forgottenGroups, forgottenRules } = received.restored;
+      const { forgottenGroups, forgottenRules, outbox } = received.restored;
+      this.#arrived = outbox;
       if (forgottenGroups === 0) return "stored";
       // State that would be forgotten here stays where it is.
       this.#refuse(range, `${String(forgottenGroups)} groups are of rules that are not in force here: ${forgottenRules.join(", ")}`);
@@ -104,7 +107,9 @@ export class EngineHoldings implements Holdings {
       part.term = formatGeneration(move);
       parts.setMode(part, "installed");
     }
-    return [];
+    const outbox = this.#arrived;
+    this.#arrived = [];
+    return outbox;
   }
 
   discard(range: KeyRange, move: Generation): void {

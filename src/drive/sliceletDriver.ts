@@ -10,7 +10,7 @@ import type { BatchHead } from "../slice/batch.js";
 import type { BatchAnswer } from "../slice/batchWire.js";
 import { formatGeneration, type Generation, isNewer, NO_GENERATION } from "../slice/generation.js";
 import { formatKeyRange, type KeyRange } from "../slice/keyRange.js";
-import type { Holdings } from "../slicelet/holdings.js";
+import type { Holdings, Outbox } from "../slicelet/holdings.js";
 import type { CopyAnswer, CopyHead, Go, GoAnswer } from "../slicelet/messages.js";
 import type { OutgoingAction } from "../slicelet/outgoing.js";
 import { describeMove, type Slicelet, type SliceletAction, type SliceletEvent } from "../slicelet/slicelet.js";
@@ -22,8 +22,10 @@ export interface SliceletDriverOptions {
   readonly peers: PeerClient;
   readonly clock: SteadyClock;
   readonly log: Log;
-  /** Resolves when the sinks have answered for every row of the range. */
-  readonly settled: (range: KeyRange) => Promise<void>;
+  /** Takes the rows of a frozen range that no sink has answered for out of the sinks. */
+  readonly withdraw: (range: KeyRange) => Promise<Outbox>;
+  /** Offers rows to their sinks: withdrawn here, or come with a range that serves here from now on. At once. */
+  readonly resume: (outbox: Outbox) => void;
   /** A newer Assignment is about: get it. */
   readonly onBehind: () => void;
   /** A broken invariant: the process must end. */
@@ -55,6 +57,7 @@ export class SliceletDriver {
   #rate = 0;
   #cpu = { atMs: 0, usedMs: 0 };
   #drained: (() => void) | undefined;
+  #kept: (() => void) | undefined;
   /** Why the assigner has not taken this process in; undefined once it has. Then it may be away, or refuse, without harm. */
   #unheard: string | undefined = "the assigner has not heard of it yet";
 
@@ -124,6 +127,15 @@ export class SliceletDriver {
     return drained;
   }
 
+  /** Nothing is handed on any more. Resolves when what is still here is served here, and its rows are with their sinks again. */
+  keep(): Promise<void> {
+    const kept = new Promise<void>((resolve) => {
+      this.#kept = resolve;
+    });
+    this.#step({ kind: "keep" });
+    return kept;
+  }
+
   #ask(make: (reply: number) => SliceletEvent): SliceletAction | undefined {
     const reply = ++this.#reply;
     this.#step(make(reply));
@@ -135,6 +147,7 @@ export class SliceletDriver {
   #step(event: SliceletEvent): void {
     try {
       for (const action of this.slicelet.step(this.#options.clock.now(), event)) this.#carryOut(action);
+      if (this.slicelet.moving.every(({ irrevocable }) => irrevocable)) this.#kept?.();
     } catch (error) {
       this.#options.onBroken(error);
     }
@@ -148,10 +161,12 @@ export class SliceletDriver {
       case "go_answer":
         this.#replies.set(action.reply, action);
         return;
+      case "resume":
+        this.#options.resume(action.outbox);
+        return;
       case "send_copy":
       case "send_go":
       case "withdraw":
-      case "resume":
         void this.#move(action);
         return;
       case "report":
@@ -184,13 +199,11 @@ export class SliceletDriver {
       this.#options.log.error(`${twin.id} says that it is at ${self.address} too; give each aggregator an --advertise of its own`, "twin");
   }
 
-  async #move(action: OutgoingAction): Promise<void> {
-    const { peers, log, settled } = this.#options;
-    if (action.kind === "resume") {
-      if (action.outbox.length > 0) throw new Error("rows stay with the sinks they were given to");
-    } else if (action.kind === "withdraw") {
-      await settled(action.range);
-      this.#step({ kind: "withdrawn", range: action.range, move: action.move, outbox: [] });
+  async #move(action: Exclude<OutgoingAction, { readonly kind: "resume" }>): Promise<void> {
+    const { peers, log, withdraw } = this.#options;
+    if (action.kind === "withdraw") {
+      const outbox = await withdraw(action.range);
+      this.#step({ kind: "withdrawn", range: action.range, move: action.move, outbox });
     } else if (action.kind === "send_copy") {
       const sent = await peers.copy(action.address, action.head, action.bytes);
       if (sent.ok) this.#step({ kind: "copy_answered", head: action.head, answer: sent.value.answer });

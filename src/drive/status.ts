@@ -2,7 +2,7 @@
 import type { RuleLedger } from "../aggregate/ledger.js";
 import type { AnswerCounts } from "../http/answerCounts.js";
 import type { ByReason, RuleStats, SelfStats } from "../selfstat/metrics.js";
-import type { Sink } from "../sink/sink.js";
+import type { Sink, SinkStats } from "../sink/sink.js";
 import type { Aggregator } from "./aggregator.js";
 
 export interface Watched {
@@ -29,11 +29,15 @@ export interface ProcessLedger {
   readonly pairs_rejected: number;
   readonly pairs_pending: number;
   readonly pairs_dropped: ByReason;
+  /** Rows made here. With those that arrived, they are stored, conflicting, unknown, dropped, moved on or queued. */
   readonly rows_sent: number;
+  readonly rows_arrived: number;
   readonly rows_stored: number;
   readonly rows_conflict: number;
   readonly rows_unknown: number;
   readonly rows_dropped: ByReason;
+  /** They left with their slice, and arrived elsewhere. */
+  readonly rows_moved: number;
   readonly rows_queued: number;
   readonly series: number;
   readonly groups: number;
@@ -62,6 +66,12 @@ function ruleStats(rules: readonly RuleLedger[]): RuleStats[] {
   }));
 }
 
+/** Sinks that rows came for and that are not there. */
+function missingSinks({ orphans }: Aggregator): { readonly name: string; readonly stats: SinkStats }[] {
+  const nothing = { stored: 0, conflict: 0, unknown: 0, moved: 0, queueBytes: 0, queueBytesMax: 0, queueRows: 0 };
+  return [...orphans].map(([name, rows]) => ({ name, stats: { ...nothing, dropped: { no_sink: rows } } }));
+}
+
 /** Everything the /metrics page shows. */
 export function selfStats({ aggregator, sinks, answers, lines }: Watched): SelfStats {
   const ledger = aggregator.engine.ledger();
@@ -81,7 +91,8 @@ export function selfStats({ aggregator, sinks, answers, lines }: Watched): SelfS
     losses: ledger.losses,
     flushLagSeconds: aggregator.flushLagSeconds,
     rules: ruleStats(ledger.rules),
-    sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
+    sinks: [...sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })), ...missingSinks(aggregator)],
+    rowsArrived: aggregator.rowsArrived,
     answers: answers.all(),
   };
 }
@@ -90,7 +101,7 @@ export function processLedger({ aggregator, sinks }: Watched): ProcessLedger {
   const ledger = aggregator.engine.ledger();
   const rules = ruleStats(ledger.rules);
   const sum = (pick: (rule: RuleStats) => number): number => rules.reduce((total, rule) => total + pick(rule), 0);
-  const stats = sinks.map((sink) => sink.stats());
+  const stats = [...sinks.map((sink) => sink.stats()), ...missingSinks(aggregator).map((missing) => missing.stats)];
   return {
     lines_read: ledger.linesRead,
     lines_invalid: Object.values(ledger.linesInvalid).reduce((total, lines) => total + lines, 0),
@@ -106,10 +117,12 @@ export function processLedger({ aggregator, sinks }: Watched): ProcessLedger {
     pairs_pending: sum((rule) => rule.pairsPending),
     pairs_dropped: rules.reduce((into, rule) => addReasons(into, rule.pairsDropped), {}),
     rows_sent: aggregator.rowsSent,
+    rows_arrived: aggregator.rowsArrived,
     rows_stored: stats.reduce((total, sink) => total + sink.stored, 0),
     rows_conflict: stats.reduce((total, sink) => total + sink.conflict, 0),
     rows_unknown: stats.reduce((total, sink) => total + sink.unknown, 0),
     rows_dropped: stats.reduce((into, sink) => addReasons(into, sink.dropped), {}),
+    rows_moved: stats.reduce((total, sink) => total + sink.moved, 0),
     rows_queued: stats.reduce((total, sink) => total + sink.queueRows, 0),
     series: ledger.series,
     groups: sum((rule) => rule.groups),

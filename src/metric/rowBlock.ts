@@ -41,8 +41,10 @@ export interface RowBlock {
   readonly windowEndMs: number;
   readonly rowCount: number;
   readonly bytes: Uint8Array;
-  /** SliceKeys `[low .. high)` of the Part whose rows they are; without it, the whole key space. They are withdrawn when it moves. */
-  readonly range?: { readonly low: number; readonly high: number };
+  /** SliceKey of each row's Group, in the order of the rows: whose Slice moves, their rows go with it. Absent: rows of no Group, which stay. */
+  readonly keys?: Uint32Array;
+  /** When the rows were first offered to the sink they wait for, ms since the epoch. Absent: not yet, or it was not kept. */
+  readonly offeredMs?: number;
   /** Absent: samples. */
   readonly mark?: MarkKind;
 }

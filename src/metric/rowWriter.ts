@@ -1,6 +1,6 @@
 // Writes frozen rows (rowBlock.ts) from label bytes that are already sorted. The name and an output's own labels (quantile)
 // are merged into their place, so that the block is ready for any receiver.
-import { headOf } from "./rowBlock.js";
+import { headOf, type RowBlock } from "./rowBlock.js";
 
 /** A label as bytes. */
 export interface LabelBytes {
@@ -48,7 +48,10 @@ export function encodeLabels(labels: readonly LabelBytes[]): Buffer {
 export class RowWriter {
   #out = Buffer.allocUnsafe(65536);
   #bytes = 0;
+  #keys = new Uint32Array(1024);
   rowCount = 0;
+  /** SliceKey of the rows that are added from now on. */
+  key = 0;
 
   /**
    * Adds a row. `source[at..]` holds the Group's labels (encodeLabels), `added` comes from rowLabels and wins over a Group's
@@ -95,15 +98,20 @@ export class RowWriter {
     this.#bytes = this.#out.writeDoubleLE(row.timestampMs, this.#bytes);
     this.#bytes = Number.isNaN(row.value) ? this.#stale() : this.#out.writeDoubleLE(row.value, this.#bytes);
     this.#bytes = this.#out.writeDoubleLE(row.startMs, this.#bytes);
-    this.rowCount++;
+    if (this.rowCount === this.#keys.length) {
+      const grown = new Uint32Array(this.rowCount * 2);
+      grown.set(this.#keys);
+      this.#keys = grown;
+    }
+    this.#keys[this.rowCount++] = this.key;
   }
 
   /** The rows so far, as bytes of their own; the writer starts anew. */
-  take(): Uint8Array {
-    const bytes = new Uint8Array(this.#out.subarray(0, this.#bytes));
+  take(): Pick<RowBlock, "rowCount" | "bytes"> & { readonly keys: Uint32Array } {
+    const taken = { rowCount: this.rowCount, bytes: new Uint8Array(this.#out.subarray(0, this.#bytes)), keys: this.#keys.slice(0, this.rowCount) };
     this.#bytes = 0;
     this.rowCount = 0;
-    return bytes;
+    return taken;
   }
 
   /** Prometheus' staleness marker: a NaN with bits of its own, 0x7ff0000000000002. */

@@ -54,6 +54,8 @@ export interface SelfStats {
   readonly flushLagSeconds: number | undefined;
   readonly rules: readonly RuleStats[];
   readonly sinks: readonly { readonly name: string; readonly stats: SinkStats }[];
+  /** Rows that came with state from elsewhere, or from before a restart. */
+  readonly rowsArrived: number;
   /** Of the HTTP server. */
   readonly answers: Iterable<AnswerCount>;
 }
@@ -85,7 +87,7 @@ function perRuleAndReason(read: (rule: RuleStats) => ByReason): (stats: SelfStat
 function sinkOutcomes(stats: SelfStats): Samples {
   return stats.sinks.flatMap(({ name, stats: sink }) => {
     const dropped = Object.values(sink.dropped).reduce((sum, rows) => sum + rows, 0);
-    const outcomes = { stored: sink.stored, conflict: sink.conflict, unknown: sink.unknown, dropped };
+    const outcomes = { stored: sink.stored, conflict: sink.conflict, unknown: sink.unknown, moved: sink.moved, dropped };
     return Object.entries(outcomes).map(([outcome, rows]) => [{ sink: name, outcome }, rows] as const);
   });
 }
@@ -273,6 +275,13 @@ export const selfDefinitions: readonly Definition<SelfStats>[] = [
     type: "counter",
     labels: ["sink", "outcome"],
     samples: sinkOutcomes,
+  },
+  {
+    name: "limpet_sink_rows_arrived_total",
+    help: "Rows that came with their slice, or from before a restart, for sinks here.",
+    type: "counter",
+    labels: [],
+    samples: one((s) => s.rowsArrived),
   },
   { name: "limpet_sink_rows_dropped_total", help: "Rows lost, by reason.", type: "counter", labels: ["sink", "reason"], samples: sinkDrops },
   {

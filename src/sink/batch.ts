@@ -1,5 +1,6 @@
 // Rows on their way: which block they belong to and where they start in its bytes. Rows stay frozen bytes until they are encoded.
-import { type MarkKind, type RowBlock, RowReader } from "../metric/rowBlock.js";
+import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
+import { pickRows } from "./blockRows.js";
 import type { DropReason } from "./sink.js";
 
 /** A block that was offered and is not settled. */
@@ -8,10 +9,12 @@ export interface QueuedBlock {
   readonly rule: string;
   readonly windowEndMs: number;
   readonly mark: MarkKind | undefined;
-  /** It is a key range's part of its window: other blocks of that window are of other series. */
-  readonly isRange: boolean;
+  readonly rowCount: number;
+  /** Absent: rows of no Group. With them, other blocks of the same window and mark are of other series. */
+  readonly keys: Uint32Array | undefined;
   /** Emptied when settled, so that nothing that still points here keeps them alive. */
   bytes: Uint8Array;
+  /** First, by whoever had them first. */
   readonly offeredMs: number;
   /** What the block counts for in the queue's bound. */
   readonly cost: number;
@@ -24,6 +27,7 @@ export interface QueuedBlock {
   stored: number;
   conflict: number;
   unknown: number;
+  moved: number;
   dropped: Record<string, number>;
 }
 
@@ -51,16 +55,20 @@ export function splitBatch(batch: Batch): [Batch, Batch] {
   ];
 }
 
-/** Takes the rows of blocks for which `isGone` out of the batch and gives how many of each there were. */
-export function removeRows(batch: Batch, isGone: (block: QueuedBlock) => boolean): Map<QueuedBlock, number> {
-  const removed = new Map<QueuedBlock, number>();
+/** Takes the rows for which `isGone` out of the batch and gives where they start. */
+export function removeRows(batch: Batch, isGone: (block: QueuedBlock, start: number) => boolean): Map<QueuedBlock, number[]> {
+  const removed = new Map<QueuedBlock, number[]>();
   const blocks: QueuedBlock[] = [];
   const starts: number[] = [];
   for (const [i, block] of batch.blocks.entries()) {
-    if (isGone(block)) removed.set(block, (removed.get(block) ?? 0) + 1);
-    else {
+    const start = batch.starts[i] ?? 0;
+    if (isGone(block, start)) {
+      const gone = removed.get(block);
+      if (gone === undefined) removed.set(block, [start]);
+      else gone.push(start);
+    } else {
       blocks.push(block);
-      starts.push(batch.starts[i] ?? 0);
+      starts.push(start);
     }
   }
   if (removed.size > 0) {
@@ -70,11 +78,8 @@ export function removeRows(batch: Batch, isGone: (block: QueuedBlock) => boolean
   return removed;
 }
 
-/** The rows that start at `starts` (any order, each once), as a block of their own. */
-export function pickRows({ rule, windowEndMs, mark, bytes }: QueuedBlock, starts: readonly number[]): RowBlock {
-  const wanted = new Set(starts);
-  const reader = new RowReader(bytes);
-  const rows: Uint8Array[] = [];
-  while (reader.next()) if (wanted.has(reader.rowStart)) rows.push(bytes.subarray(reader.rowStart, reader.rowEnd));
-  return { rule, windowEndMs, rowCount: rows.length, bytes: Buffer.concat(rows), ...(mark === undefined ? {} : { mark }) };
+/** Some of its rows, as a block of their own. */
+export function rowsOf({ rule, windowEndMs, rowCount, bytes, keys, offeredMs, mark }: QueuedBlock, starts: ReadonlySet<number>): RowBlock {
+  const block = { rule, windowEndMs, rowCount, bytes, offeredMs, ...(keys === undefined ? {} : { keys }), ...(mark === undefined ? {} : { mark }) };
+  return starts.size === rowCount ? block : pickRows(block, (start) => starts.has(start));
 }

@@ -53,9 +53,9 @@ export function takeBatch(lane: Lane, limits: BatchLimits): Batch | undefined {
     const rowBytes = part.rows[part.next + 1] ?? 0;
     if (batch.starts.length > 0 && (batch.starts.length >= limits.rowsMax || bytes + rowBytes > limits.bytesMax)) break;
     if (part.block !== last) {
-      // Blocks of one window and mark are of different key ranges, and so of different series.
-      const { rule, windowEndMs, mark = "", isRange, id } = part.block;
-      const window = isRange ? `${String(windowEndMs)} ${mark}` : `block ${String(id)}`;
+      // Of a Group there is one block per window and mark, and so blocks of one are of different series.
+      const { rule, windowEndMs, mark = "", keys, id } = part.block;
+      const window = keys === undefined ? `block ${String(id)}` : `${String(windowEndMs)} ${mark}`;
       if ((windows.get(rule) ?? window) !== window) break;
       windows.set(rule, window);
     }

@@ -3,19 +3,22 @@
 //
 //   offer ──▶ blocks (oldest first, at most queueBytesMax) ──by hash of labels──▶ lanes ──▶ send ──▶ answer ──▶ settle
 //
-// Every row ends in exactly one of stored, conflict, unknown, dropped{reason}; a block is settled when all its rows have.
+// Every row ends in exactly one of stored, conflict, unknown, moved, dropped{reason}; a block is settled when all its rows have.
 // - Over the bound the oldest block goes first (queue_full); rows in flight are left to their answer.
 // - 5xx, 429 and failed connections are repeated with backoff until the block is maxAgeMs in the queue (too_old).
 // - A refusal that one row can cause is narrowed down by halves, since Prometheus rolls back the whole request. At most cutsMax
 //   requests per batch: past it the rest of that batch is unknown, for good rows may be among it.
+// - Rows of a Slice that moves are taken out (withdrawal.ts), and offered to the sink of its next owner.
 // It does no I/O, has no clock and no timers; `random` is the caller's.
 import { backoffMs } from "../base/backoff.js";
 import { type RowBlock, RowReader } from "../metric/rowBlock.js";
+import type { KeyRange } from "../slice/keyRange.js";
 import type { Answer, Judge, Verdict } from "./answer.js";
-import { type Batch, pickRows, type QueuedBlock, removeRows, splitBatch } from "./batch.js";
+import { type Batch, type QueuedBlock, removeRows, rowsOf, splitBatch } from "./batch.js";
 import { Complaints } from "./complaints.js";
-import { type BatchLimits, firstPart, hasWork, type Lane, laneOf, newLane, takeBatch, waitingStarts } from "./lane.js";
+import { type BatchLimits, hasWork, type Lane, laneOf, newLane, takeBatch, waitingStarts } from "./lane.js";
 import type { BlockOutcome, DropReason, SinkLog, SinkStats } from "./sink.js";
+import { takeRows, Withdrawal } from "./withdrawal.js";
 
 export interface QueueOptions {
   /** For messages. */
@@ -38,6 +41,8 @@ export type QueueEvent =
   | { readonly kind: "offer"; readonly id: number; readonly block: RowBlock }
   | { readonly kind: "answer"; readonly lane: number; readonly answer: Answer }
   | { readonly kind: "tick" }
+  /** Take the rows of a key range out. `id`: the caller's, unique; comes back in `withdrawn`. */
+  | { readonly kind: "withdraw"; readonly id: number; readonly range: KeyRange }
   | { readonly kind: "close"; readonly deadlineMs: number };
 
 export type QueueAction =
@@ -45,13 +50,15 @@ export type QueueAction =
   /** Forget the request in flight; its answer is of no interest. */
   | { readonly kind: "abort"; readonly lane: number }
   | { readonly kind: "settle"; readonly id: number; readonly outcome: BlockOutcome }
+  /** Oldest block first. */
+  | { readonly kind: "withdrawn"; readonly id: number; readonly blocks: readonly RowBlock[] }
   /** Tick at this time at the latest, instead of at any time asked for before. */
   | { readonly kind: "wake"; readonly atMs: number }
   | { readonly kind: "log"; readonly level: Parameters<SinkLog>[0]; readonly message: string }
   /** `unsent`: the rows dropped{stop}, oldest block first. */
   | { readonly kind: "closed"; readonly unsent: readonly RowBlock[] };
 
-type Fate = { readonly kind: "stored" | "conflict" | "unknown" } | { readonly kind: "dropped"; readonly reason: DropReason };
+type Fate = { readonly kind: "stored" | "conflict" | "unknown" | "moved" } | { readonly kind: "dropped"; readonly reason: DropReason };
 
 const backoff = { minMs: 30, maxMs: 5000 };
 /** While closing, the deadline is near. */
@@ -62,7 +69,9 @@ const blockCost = 512;
 export class SinkQueue {
   readonly #options: QueueOptions;
   readonly #lanes: Lane[];
-  /** Oldest first. */
+  /** Bounded: one per move. */
+  #withdrawals: Withdrawal[] = [];
+  /** In the order they were offered. */
   readonly #blocks = new Map<number, QueuedBlock>();
   readonly #complaints: Complaints;
   #actions: QueueAction[] = [];
@@ -70,15 +79,18 @@ export class SinkQueue {
   #nowMs = 0;
   #queueBytes = 0;
   #queueRows = 0;
+  /** No block is maxAgeMs old before. */
+  #expireMs = Infinity;
   #closeMs: number | undefined;
   #closed = false;
   /** Filled by the deadline of close(). */
   readonly #unsent: RowBlock[] = [];
   #wakeAtMs = Infinity;
-  readonly #total: { stored: number; conflict: number; unknown: number; dropped: Record<string, number> } = {
+  readonly #total: { stored: number; conflict: number; unknown: number; moved: number; dropped: Record<string, number> } = {
     stored: 0,
     conflict: 0,
     unknown: 0,
+    moved: 0,
     dropped: {},
   };
 
@@ -96,8 +108,10 @@ export class SinkQueue {
     if (event.kind === "tick") this.#wakeAtMs = Infinity;
     if (event.kind === "offer") this.#offer(nowMs, event.id, event.block);
     else if (event.kind === "answer") this.#answer(nowMs, event.lane, event.answer);
+    else if (event.kind === "withdraw") this.#withdrawals.push(new Withdrawal(event.id, event.range, { nowMs, lanes: this.#lanes }));
     else if (event.kind === "close") this.#close(nowMs, event.deadlineMs);
     this.#expire(nowMs);
+    if (this.#withdrawals.length > 0) this.#withdraw(nowMs);
     if (this.#closeMs !== undefined && nowMs >= this.#closeMs) this.#giveUp(nowMs);
     for (const lane of this.#lanes) this.#pump(nowMs, lane);
     if (this.#closeMs !== undefined && this.#blocks.size === 0 && !this.#closed) {
@@ -109,11 +123,12 @@ export class SinkQueue {
   }
 
   stats(): SinkStats {
-    const { stored, conflict, unknown, dropped } = this.#total;
+    const { stored, conflict, unknown, moved, dropped } = this.#total;
     return {
       stored,
       conflict,
       unknown,
+      moved,
       dropped: { ...dropped },
       queueBytes: this.#queueBytes,
       queueBytesMax: this.#options.queueBytesMax,
@@ -128,16 +143,18 @@ export class SinkQueue {
       rule: block.rule,
       windowEndMs: block.windowEndMs,
       mark: block.mark,
-      isRange: block.range !== undefined,
+      rowCount: block.rowCount,
+      keys: block.keys,
       bytes: block.bytes,
-      offeredMs: nowMs,
-      cost: block.bytes.length + 8 * block.rowCount + blockCost,
+      offeredMs: Math.min(nowMs, block.offeredMs ?? nowMs),
+      cost: block.bytes.length + (block.keys?.byteLength ?? 0) + 8 * block.rowCount + blockCost,
       parts: [],
       pending: block.rowCount,
       dead: undefined,
       stored: 0,
       conflict: 0,
       unknown: 0,
+      moved: 0,
       dropped: {},
     };
     if (this.#blocks.has(id)) throw new Error(`block ${id} offered twice`);
@@ -146,6 +163,7 @@ export class SinkQueue {
       this.#dropBlock(nowMs, old, "queue_full");
     }
     this.#blocks.set(id, queued);
+    this.#expireMs = Math.min(this.#expireMs, queued.offeredMs + this.#options.maxAgeMs);
     this.#queueBytes += queued.cost;
     this.#queueRows += queued.pending;
     if (block.rowCount === 0) this.#finish(queued);
@@ -212,17 +230,25 @@ export class SinkQueue {
 
   #retryLater(lane: Lane, batch: Batch, notBeforeMs: number, answer: Answer): void {
     const nowMs = this.#nowMs;
-    const limits = this.#closeMs === undefined ? backoff : backoffClosing;
-    lane.failures++;
-    lane.demandedMs = notBeforeMs;
-    lane.retryAtMs = Math.max(notBeforeMs, nowMs + backoffMs(lane.failures, limits, this.#options.random()));
-    for (const [block, count] of removeRows(batch, (block) => block.dead !== undefined)) this.#dropRows(nowMs, block, count, block.dead ?? "stop");
-    if (batch.starts.length === 0) lane.current = undefined;
+    this.#failed(lane, batch, notBeforeMs);
     this.#complaints.failing(nowMs, answer, lane.retryAtMs - nowMs, {
       rows: this.#queueRows,
       bytes: this.#queueBytes,
       bytesMax: this.#options.queueBytesMax,
     });
+  }
+
+  /** The batch's rows wait for the next attempt, but for those given up meanwhile. */
+  #failed(lane: Lane, batch: Batch, notBeforeMs: number): void {
+    const nowMs = this.#nowMs;
+    const limits = this.#closeMs === undefined ? backoff : backoffClosing;
+    lane.inFlight = false;
+    lane.failures++;
+    lane.demandedMs = notBeforeMs;
+    lane.retryAtMs = Math.max(notBeforeMs, nowMs + backoffMs(lane.failures, limits, this.#options.random()));
+    for (const [block, starts] of removeRows(batch, ({ dead }) => dead !== undefined))
+      this.#dropRows(nowMs, block, starts.length, block.dead ?? "stop");
+    if (batch.starts.length === 0) lane.current = undefined;
   }
 
   #refused(lane: Lane, batch: Batch, verdict: Extract<Verdict, { kind: "refused" }>, answer: Answer): void {
@@ -240,10 +266,39 @@ export class SinkQueue {
   }
 
   #expire(nowMs: number): void {
+    if (nowMs < this.#expireMs) return;
+    this.#expireMs = Infinity;
     for (const block of this.#blocks.values()) {
-      if (nowMs - block.offeredMs < this.#options.maxAgeMs) break;
-      this.#dropBlock(nowMs, block, "too_old");
+      const atMs = block.offeredMs + this.#options.maxAgeMs;
+      if (atMs <= nowMs) this.#dropBlock(nowMs, block, "too_old");
+      else this.#expireMs = Math.min(this.#expireMs, atMs);
     }
+  }
+
+  #withdraw(nowMs: number): void {
+    for (const withdrawal of this.#withdrawals) {
+      for (const lane of withdrawal.take(nowMs, this.#blocks.values())) this.#interrupt(lane);
+      if (!withdrawal.done) withdrawal.take(nowMs, this.#blocks.values());
+      if (withdrawal.done) this.#withdrawn(withdrawal);
+    }
+    this.#withdrawals = this.#withdrawals.filter(({ done }) => !done);
+  }
+
+  #withdrawn(withdrawal: Withdrawal): void {
+    const blocks: RowBlock[] = [];
+    for (const block of this.#blocks.values()) {
+      const starts = withdrawal.of(block);
+      if (starts.size === 0) continue;
+      blocks.push(rowsOf(block, starts));
+      this.#settleRows(block, starts.size, { kind: "moved" });
+    }
+    this.#actions.push({ kind: "withdrawn", id: withdrawal.id, blocks });
+  }
+
+  /** Gives up the request in flight; whether it is stored is not known. */
+  #interrupt(lane: Lane): void {
+    this.#actions.push({ kind: "abort", lane: lane.index });
+    if (lane.current !== undefined) this.#failed(lane, lane.current, 0);
   }
 
   /** Gives up a block's rows that are not in flight. Those that are get their answer, but no second attempt. */
@@ -251,22 +306,7 @@ export class SinkQueue {
     if (block.dead !== undefined) return;
     block.dead = reason;
     let count = 0;
-    for (const lane of this.#lanes) {
-      const part = block.parts[lane.index];
-      if (part !== undefined) {
-        count += (part.rows.length - part.next) / 2;
-        part.rows = new Uint32Array(0);
-        part.next = 0;
-        firstPart(lane);
-      }
-      for (const piece of lane.cut) count += removeRows(piece, (other) => other === block).get(block) ?? 0;
-      const left = lane.cut.filter((piece) => piece.starts.length > 0);
-      lane.cut.splice(0, lane.cut.length, ...left);
-      if (lane.current !== undefined && !lane.inFlight) {
-        count += removeRows(lane.current, (other) => other === block).get(block) ?? 0;
-        if (lane.current.starts.length === 0) lane.current = undefined;
-      }
-    }
+    for (const lane of this.#lanes) count += takeRows(lane, [block], (other) => other === block).get(block)?.length ?? 0;
     if (count > 0) this.#dropRows(nowMs, block, count, reason);
   }
 
@@ -281,10 +321,11 @@ export class SinkQueue {
       if (lane.inFlight) this.#actions.push({ kind: "abort", lane: lane.index });
       lane.inFlight = false;
     }
+    this.#withdraw(nowMs);
     for (const block of this.#blocks.values()) {
       const reason = block.dead ?? "stop";
       block.dead = undefined;
-      if (reason === "stop") this.#unsent.push(pickRows(block, waitingStarts(this.#lanes, block)));
+      if (reason === "stop") this.#unsent.push(rowsOf(block, new Set(waitingStarts(this.#lanes, block))));
       this.#dropBlock(nowMs, block, reason);
     }
   }
@@ -323,12 +364,13 @@ export class SinkQueue {
     this.#blocks.delete(block.id);
     this.#queueBytes -= block.cost;
     block.bytes = new Uint8Array(0);
-    const { stored, conflict, unknown, dropped } = block;
-    this.#actions.push({ kind: "settle", id: block.id, outcome: { stored, conflict, unknown, dropped } });
+    const { stored, conflict, unknown, moved, dropped } = block;
+    this.#actions.push({ kind: "settle", id: block.id, outcome: { stored, conflict, unknown, moved, dropped } });
   }
 
   #wake(nowMs: number): void {
     let atMs = this.#closed ? Infinity : (this.#closeMs ?? Infinity);
+    for (const { deadlineMs } of this.#withdrawals) atMs = Math.min(atMs, deadlineMs);
     for (const lane of this.#lanes) if (!lane.inFlight && lane.retryAtMs > nowMs && hasWork(lane)) atMs = Math.min(atMs, lane.retryAtMs);
     if (atMs === this.#wakeAtMs) return;
     this.#wakeAtMs = atMs;

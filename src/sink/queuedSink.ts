@@ -1,6 +1,7 @@
 // The driver around SinkQueue, the same for every receiver that is asked by requests: it owns the clock and the timer and decides
 // nothing. What a request is, the Transport knows.
 import type { MarkKind, RowBlock, RowReader } from "../metric/rowBlock.js";
+import type { KeyRange } from "../slice/keyRange.js";
 import type { Answer, Judge } from "./answer.js";
 import type { Batch } from "./batch.js";
 import type { BatchLimits } from "./lane.js";
@@ -42,6 +43,7 @@ export class QueuedSink implements Sink {
   readonly #log: SinkOptions["log"];
   readonly #queue: SinkQueue;
   readonly #done = new Map<number, (outcome: BlockOutcome) => void>();
+  readonly #withdrawn = new Map<number, (blocks: readonly RowBlock[]) => void>();
   /** Ends the request in flight, by lane. */
   readonly #abort = new Map<number, () => void>();
   #timer: NodeJS.Timeout | undefined;
@@ -64,6 +66,14 @@ export class QueuedSink implements Sink {
     const id = this.#nextId++;
     this.#done.set(id, done);
     this.#step({ kind: "offer", id, block });
+  }
+
+  withdraw(range: KeyRange): Promise<readonly RowBlock[]> {
+    return new Promise((resolve) => {
+      const id = this.#nextId++;
+      this.#withdrawn.set(id, resolve);
+      this.#step({ kind: "withdraw", id, range });
+    });
   }
 
   close(deadlineMs: number): Promise<readonly RowBlock[]> {
@@ -102,6 +112,10 @@ export class QueuedSink implements Sink {
         if (done !== undefined) queueMicrotask(() => done(action.outcome));
         return;
       }
+      case "withdrawn":
+        this.#withdrawn.get(action.id)?.(action.blocks);
+        this.#withdrawn.delete(action.id);
+        return;
       case "wake":
         clearTimeout(this.#timer);
         if (action.atMs !== Infinity)

@@ -1,21 +1,25 @@
 // What the aggregator needs of a sink, and what a kind of sink (a folder in plugins/sinks) implements.
 import type { MarkKind, RowBlock } from "../metric/rowBlock.js";
+import type { KeyRange } from "../slice/keyRange.js";
 import type { SinkAccess } from "./secret.js";
 
 /**
  * Why rows are lost; the one vocabulary of code, metrics and documentation.
  * queue_full: the queue reached its byte cap. bad_request: the receiver refused them for good. too_old: the receiver could not be
  * reached for max_age. stop: still queued when the process had to end. invalid: labels that no receiver takes. io: the disk or pipe failed.
+ * One more is counted where there is no sink: no_sink, for rows that came with state and wait for a sink that is not here (drive/status.ts).
  */
 export type DropReason = "queue_full" | "bad_request" | "too_old" | "stop" | "invalid" | "io";
 
-/** Fate of a block's rows at one sink. Their sum is the block's rowCount. */
+/** Fate of a block's rows at one sink. Their sum, with those that moved, is the block's rowCount. */
 export interface BlockOutcome {
   readonly stored: number;
   /** The receiver holds another value for that series and timestamp. */
   readonly conflict: number;
   /** Refused as out of order or too old: whether it is stored is not known. */
   readonly unknown: number;
+  /** Withdrawn without an answer: whoever has them now says what becomes of them. */
+  readonly moved: number;
   /** Lost, by reason (DropReason). A reason without rows is absent. */
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -24,6 +28,7 @@ export interface SinkStats {
   readonly stored: number;
   readonly conflict: number;
   readonly unknown: number;
+  readonly moved: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly queueBytes: number;
   readonly queueBytesMax: number;
@@ -38,6 +43,13 @@ export interface Sink {
   /** Takes a block at once, never blocks. `done` is called exactly once, when every row has its outcome. */
   offer(block: RowBlock, done: (outcome: BlockOutcome) => void): void;
   /**
+   * Takes the rows of a key range out that have no outcome, and resolves to them, oldest block first: to be offered to the sink of this
+   * name at the range's next owner, or here again, before any newer ones. Waits for what is in flight, a second at most; rows of a
+   * request that was not answered may be stored, and are no older than the newest of their series at the receiver.
+   * Nothing of the range may be offered meanwhile.
+   */
+  withdraw(range: KeyRange): Promise<readonly RowBlock[]>;
+  /**
    * Sends what is queued until `deadlineMs` from now, then gives the rest up as dropped{stop} and returns exactly those rows, oldest
    * block first: whoever keeps them can offer them to the same sink of the next process. Rows whose answer did not come in time are
    * among them. Later calls get the same answer.
@@ -45,6 +57,8 @@ export interface Sink {
   close(deadlineMs: number): Promise<readonly RowBlock[]>;
   stats(): SinkStats;
 }
+
+export type { KeyRange } from "../slice/keyRange.js";
 
 export type SinkLog = (level: "info" | "warn" | "error", message: string) => void;
 

@@ -4,6 +4,8 @@
 //      │ ▲ increments while serving        │ frozen from here on                   │          │
 //      └─┴─────────── abort ◀──────────────┴───────────────────────────────────────┘          no way back: go is irrevocable
 //
+// An abort while the sinks give back waits for that (a second at most): served again, the range would close windows whose rows could
+// reach a sink before the older ones come back to it.
 // Message hops while frozen: last copy, installed, go, serving.
 import type { Generation } from "../slice/generation.js";
 import type { KeyRange } from "../slice/keyRange.js";
@@ -47,6 +49,8 @@ export class Outgoing {
   readonly #holdings: Holdings;
   readonly #limits: MoveLimits;
   phase: Phase = "copying";
+  /** It is to be aborted as soon as the sinks have given back; `say`: the assigner is to hear of it. */
+  #doomed: { readonly say: boolean } | undefined;
   /** When it froze, ms; NaN: not yet. */
   frozenMs = Number.NaN;
   #number = 0;
@@ -94,11 +98,18 @@ export class Outgoing {
   }
 
   /** The sinks have given back what they had of the range. */
-  withdrawn(nowMs: number, outbox: Outbox): OutgoingAction[] {
+  withdrawn(nowMs: number, outbox: Outbox): OutgoingAction[] | { readonly aborted: { readonly say: boolean } } {
     if (this.phase !== "withdrawing") return [{ kind: "resume", outbox }];
     this.#outbox = outbox;
     this.phase = "closing";
-    return [this.#last(nowMs, false)];
+    return this.#doomed === undefined ? [this.#last(nowMs, false)] : { aborted: this.#doomed };
+  }
+
+  /** Whether an abort has to wait for the sinks; `withdrawn` then says when. */
+  doom(say: boolean): boolean {
+    if (this.phase !== "withdrawing") return false;
+    this.#doomed = { say: say && this.#doomed?.say !== false };
+    return true;
   }
 
   tick(nowMs: number): OutgoingAction[] | "aborted" {
@@ -111,10 +122,10 @@ export class Outgoing {
     return [{ kind: "send_copy", address: this.target.address, ...this.#sent }];
   }
 
-  /** The range serves here again, as if nothing had been. Only before go. */
-  undo(term: Generation): OutgoingAction[] {
+  /** The range serves here again, as if nothing had been; without a term it is here no more. Only before go. */
+  undo(term: Generation | undefined): OutgoingAction[] {
     if (this.phase === "copying") return [];
-    this.#holdings.thaw(this.range, term);
+    if (term !== undefined) this.#holdings.thaw(this.range, term);
     return this.#outbox.length === 0 ? [] : [{ kind: "resume", outbox: this.#outbox }];
   }
 

@@ -34,6 +34,8 @@ export type SliceletEvent =
   /** How busy the process is, a share of one core. */
   | { readonly kind: "load"; readonly load: number }
   | { readonly kind: "tick" }
+  /** What has not gone by now stays: moves that can be aborted are, and none begins. */
+  | { readonly kind: "keep" }
   /** drain: hand everything on. stay: it stops and comes back in place. */
   | { readonly kind: "stop"; readonly how: "drain" | "stay" };
 
@@ -86,6 +88,7 @@ export class Slicelet {
   #drained = false;
   /** Since when nothing is held while it drains, ms; NaN: something is. */
   #emptyMs = Number.NaN;
+  #keeps = false;
 
   constructor(options: SliceletOptions) {
     this.#options = options;
@@ -125,10 +128,8 @@ export class Slicelet {
         return this.#copyAnswered(nowMs, event.head, event.answer);
       case "go_answered":
         return event.answer === "serving" ? this.#handedOn(nowMs, event.go) : [];
-      case "withdrawn": {
-        const outgoing = this.#find(event.range, event.move);
-        return outgoing === undefined ? [{ kind: "resume", outbox: event.outbox }] : outgoing.withdrawn(nowMs, event.outbox);
-      }
+      case "withdrawn":
+        return this.#withdrawn(nowMs, event);
       case "reported":
         return this.#reported(event.answer);
       case "load":
@@ -136,6 +137,9 @@ export class Slicelet {
         return [];
       case "tick":
         return this.#tick(nowMs);
+      case "keep":
+        this.#keeps = true;
+        return this.#outgoing.filter(({ irrevocable }) => !irrevocable).flatMap((outgoing) => this.#abort(nowMs, outgoing, true));
       case "stop":
         this.#state = event.how === "stay" ? "staying" : "draining";
         return [this.#report(nowMs), ...this.#drainedNow(nowMs)];
@@ -242,7 +246,7 @@ export class Slicelet {
   #begin(nowMs: number, slice: Slice, actions: SliceletAction[]): void {
     const { movingTo, move } = slice;
     const { self, holdings, limits } = this.#options;
-    if (movingTo === null || move === null || this.#state === "staying") return;
+    if (movingTo === null || move === null || this.#state === "staying" || this.#keeps) return;
     const number = { low: slice.low, high: slice.high, number: move };
     if (this.#find(slice, move) !== undefined || [...this.#moved, ...this.#aborted].some((known) => isSame(known, number))) return;
     const address = this.#assignment === undefined ? undefined : addressOf(this.#assignment, movingTo);
@@ -290,11 +294,19 @@ export class Slicelet {
     return [...result, this.#report(nowMs)];
   }
 
+  #withdrawn(nowMs: number, { range, move, outbox }: Extract<SliceletEvent, { kind: "withdrawn" }>): SliceletAction[] {
+    const outgoing = this.#find(range, move);
+    if (outgoing === undefined) return [{ kind: "resume", outbox }];
+    const result = outgoing.withdrawn(nowMs, outbox);
+    return "aborted" in result ? this.#abort(nowMs, outgoing, result.aborted.say) : result;
+  }
+
   #abort(nowMs: number, outgoing: Outgoing, say: boolean): SliceletAction[] {
     const { range, move } = outgoing;
+    if (outgoing.doom(say)) return [];
     this.#outgoing = this.#outgoing.filter((other) => other !== outgoing);
     const term = this.#holdings.held().find((held) => overlap(held, range) !== undefined)?.term;
-    const actions: SliceletAction[] = term === undefined ? [] : outgoing.undo(term);
+    const actions: SliceletAction[] = outgoing.undo(term);
     if (say) this.#aborted.push({ ...range, number: move });
     const moved: SliceletAction = { kind: "moved", range, move, how: "aborted", pauseMs: pauseOf(nowMs, outgoing) };
     return [...actions, moved, ...(say ? [this.#report(nowMs)] : [])];

@@ -22,6 +22,8 @@ export const aggregatorLedgerSchema = z.object({
   rows_sent: z.number(),
   rows_stored: z.number(),
   rows_conflict: z.number(),
+  rows_moved: z.number().default(0),
+  rows_arrived: z.number().default(0),
   series: z.number(),
   groups: z.number(),
   windows_flushed: z.number(),
@@ -75,6 +77,9 @@ export function equationsOf(ledger: AggregatorLedger, witness: Witness): Equatio
       ],
     },
   ];
+  // Rows that left with their slice came with it to another one.
+  if (ledger.rows_moved + ledger.rows_arrived > 0)
+    equations.push({ total: ["rows moved", ledger.rows_moved], parts: [["rows arrived", ledger.rows_arrived]] });
   const lost = sumOf(ledger.lines_dropped);
   if (lost > 0) equations.push({ total: ["lines lost", lost], parts: [["allowed", 0]] });
   if (witness.rowsReceived !== undefined) {
@@ -157,6 +162,8 @@ function add(a: AggregatorLedger, b: AggregatorLedger): AggregatorLedger {
     rows_sent: a.rows_sent + b.rows_sent,
     rows_stored: a.rows_stored + b.rows_stored,
     rows_conflict: a.rows_conflict + b.rows_conflict,
+    rows_moved: a.rows_moved + b.rows_moved,
+    rows_arrived: a.rows_arrived + b.rows_arrived,
     series: a.series + b.series,
     groups: a.groups + b.groups,
     windows_flushed: a.windows_flushed + b.windows_flushed,

@@ -87,7 +87,8 @@ describe("batch", () => {
     expect(matched(engine)).toBe(16);
     expect(imbalance(engine)).toEqual([0, 0, 0]);
     const blocks = engine.step(116_000, { kind: "tick" }).flatMap((action) => (action.kind === "rows" ? [action.block] : []));
-    expect(blocks.map(({ range }) => range)).toEqual([LOW, HIGH]);
+    expect(blocks.map(({ keys = [] }) => Math.floor(Math.max(...keys) / MIDDLE))).toEqual([0, 1]);
+    expect(blocks.map(({ keys }) => keys?.length)).toEqual(blocks.map(({ rowCount }) => rowCount));
     expect(blocks.reduce((sum, { rowCount }) => sum + rowCount, 0)).toBe(16);
   });
 

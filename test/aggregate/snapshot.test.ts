@@ -39,7 +39,15 @@ function busyEngine(): Engine {
 }
 
 function snapshotOf(engine: Engine, range: KeyRange = WHOLE): Uint8Array {
-  const block = { sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3) };
+  const block = {
+    sink: "s",
+    rule: "r",
+    windowEndMs: 5,
+    rowCount: 1,
+    bytes: Uint8Array.of(1, 2, 3),
+    keys: Uint32Array.of(4_000_000_000),
+    offeredMs: 7,
+  };
   return takeSnapshot(engine, range, ID, { outbox: [block] });
 }
 
@@ -68,7 +76,9 @@ describe("snapshot", () => {
     const copy = openEngine(RULES, { startMs: 900_000 });
     const restored = restoreSnapshot(copy, bytes);
     expect(restored).toMatchObject({ id: ID, groups: 21, forgottenGroups: 0, forgottenRules: [], lateOutputs: [] });
-    expect(restored.outbox).toEqual([{ sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3) }]);
+    expect(restored.outbox).toEqual([
+      { sink: "s", rule: "r", windowEndMs: 5, rowCount: 1, bytes: Uint8Array.of(1, 2, 3), keys: Uint32Array.of(4_000_000_000), offeredMs: 7 },
+    ]);
     expect(copy.ledger().rules.map(({ pairsMatched, pairsApplied }) => [pairsMatched, pairsApplied])).toEqual(
       engine.ledger().rules.map(({ pairsMatched, pairsApplied }) => [pairsMatched, pairsApplied]),
     );

@@ -79,7 +79,7 @@ describe("aggregate --assigner", () => {
     expect(first.stderr).toMatch(/E! 127\.0\.0\.1:\d+@\w+ says that it is at http:\/\/127\.0\.0\.1:\d+ too/);
   });
 
-  test("SIGTERM while the sink is away -> at the deadline it says what is lost and why, exit code 1", async () => {
+  test("SIGTERM while assigner and sink are away -> at the deadline it says what is lost and why, exit code 1", async () => {
     const assigner = new Host(["assign", "--rules", join(folder, "rules.yaml"), "--listen", "127.0.0.1:0", "--min-resources", "2"], {
       stdin: "ignore",
     });
@@ -94,8 +94,9 @@ describe("aggregate --assigner", () => {
     );
     const [, leaving] = hosts;
     await leaving?.saying("connection refused");
+    await assigner.stop("SIGKILL");
     expect((await leaving?.stop("SIGTERM"))?.code).toBe(1);
-    expect(leaving?.stderr).toMatch(/^E! not all slices were taken within 1 s .*; look for a sink that is away$/m);
+    expect(leaving?.stderr).toMatch(/^E! not all slices were taken within 1 s .*; look for an assigner or aggregators that cannot be reached$/m);
     expect(leaving?.stderr).toMatch(/^W! stopped with something nobody took: .*\d+ rows? not sent; others take it/m);
     expect(leaving?.stderr).not.toContain("--data");
   });

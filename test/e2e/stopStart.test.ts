@@ -222,6 +222,8 @@ describe("stop and start with --data", () => {
     expect(unsent).toBeGreaterThan(0);
     const second = await aggregate("--sink", `file:${path("gone")}`, "--data", path("gone.data")).ready();
     expect(second.stderr).toContain(`W! ${String(unsent)} rows for sink ${receiver.url} dropped: no --sink has that name any more\n`);
+    expect(await second.metric("limpet_sink_rows_dropped_total", 'reason="no_sink"')).toBe(unsent);
+    expect(await second.metric("limpet_sink_rows_arrived_total")).toBe(unsent);
     await second.stop();
   });
 

@@ -40,9 +40,19 @@ const STATS: SelfStats = {
   sinks: [
     {
       name: "http://tsdb:9090/api/v1/write",
-      stats: { stored: 10, conflict: 1, unknown: 2, dropped: { queue_full: 3, stop: 4 }, queueBytes: 512, queueBytesMax: 1024, queueRows: 5 },
+      stats: {
+        stored: 10,
+        conflict: 1,
+        unknown: 2,
+        moved: 6,
+        dropped: { queue_full: 3, stop: 4 },
+        queueBytes: 512,
+        queueBytesMax: 1024,
+        queueRows: 5,
+      },
     },
   ],
+  rowsArrived: 7,
   answers: [
     { path: "/write", status: 204, count: 6 },
     { path: "/write", status: 400, count: 7 },

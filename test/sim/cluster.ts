@@ -47,10 +47,12 @@ export class Cluster {
   readonly faults: string[] = [];
   #newest = NO_GENERATION;
   #late = 0;
+  /** Rows by fate, of those that have ended. */
+  readonly #rows = { made: 0, arrived: 0, moved: 0, stored: 0, refused: 0 };
 
   constructor({ seed, aggregators, routers, rules = {}, routing = {} }: ClusterOptions) {
     this.world = new World(seed);
-    this.rules = { gap: true, duplicate: true, hold: true, go: true, withdraw: true, ...rules };
+    this.rules = { gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, ...rules };
     this.routing = routing;
     this.#keys = Array.from({ length: KEYS }, () => this.world.pick(KEY_END));
     this.startAssigner();
@@ -101,6 +103,7 @@ export class Cluster {
 
   ended(node: AggregatorNode): void {
     this.#late += node.holdings.late;
+    this.#countRows(node);
     this.aggregators = this.aggregators.filter((other) => other !== node);
   }
 
@@ -161,6 +164,7 @@ export class Cluster {
   finish(): string[] {
     const { weather } = this.world;
     weather.loss = weather.repeat = weather.slow = 0;
+    this.tsdb.presence = "here";
     if (this.assigner === undefined) this.startAssigner();
     this.run(12_000);
     for (const router of this.routers) router.stop();
@@ -170,7 +174,24 @@ export class Cluster {
     if (late > 0) this.faults.push(`${String(late)} lines came for closed windows`);
     for (const { router, name } of this.routers)
       if (router.retention.bytes > 0) this.faults.push(`${name} still holds ${String(router.retention.bytes)} bytes`);
-    return [...this.faults, ...this.losses, ...this.tsdb.conflicts, ...this.#differences()].slice(0, 8);
+    for (const node of this.aggregators) this.#countRows(node);
+    return [...this.faults, ...this.losses, ...this.#booksOfRows(), ...this.tsdb.conflicts, ...this.#differences()].slice(0, 8);
+  }
+
+  #countRows({ sink }: AggregatorNode): void {
+    const { stored, conflict, unknown, moved } = sink.stats;
+    this.#rows.made += sink.made;
+    this.#rows.arrived += sink.arrived;
+    this.#rows.moved += moved;
+    this.#rows.stored += stored;
+    this.#rows.refused += conflict + unknown;
+  }
+
+  /** Every row has one fate, at one process; none is refused, for whatever comes twice is the newest of its series. */
+  #booksOfRows(): string[] {
+    const { made, arrived, moved, stored, refused } = this.#rows;
+    const said = JSON.stringify(this.#rows);
+    return made + arrived === moved + stored && arrived === moved && refused === 0 ? [] : [`rows do not add up: ${said}`];
   }
 
   #differences(): string[] {

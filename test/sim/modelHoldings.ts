@@ -57,8 +57,10 @@ export interface ModelRules {
   readonly hold: boolean;
   /** P6: the target serves only after go. */
   readonly go: boolean;
-  /** P6: the owner waits for the sink's answer to what is in flight. */
+  /** P5: rows that no sink has answered for go with their Slice. */
   readonly withdraw: boolean;
+  /** P5: what is in doubt is of one window of a series. */
+  readonly oneWindow: boolean;
 }
 
 export class ModelHoldings implements Holdings {

@@ -11,8 +11,8 @@ import type { CopyAnswer, CopyHead, Go, GoAnswer } from "#limpet/slicelet/messag
 import { MOVE_LIMITS } from "#limpet/slicelet/outgoing.js";
 import { Slicelet, type SliceletAction, type SliceletEvent } from "#limpet/slicelet/slicelet.js";
 import type { Cluster } from "./cluster.js";
-import { GRACE_MS, ModelHoldings, type ModelRow, WINDOW_MS } from "./modelHoldings.js";
-import { SimSink } from "./tsdb.js";
+import { GRACE_MS, ModelHoldings, WINDOW_MS } from "./modelHoldings.js";
+import { type PlainBlock, SimSink } from "./sink.js";
 
 const TICK_MS = 100;
 
@@ -30,7 +30,7 @@ export class AggregatorNode {
   readonly holdings: ModelHoldings;
   readonly slicelet: Slicelet;
   readonly #cluster: Cluster;
-  readonly #sink: SimSink;
+  readonly sink: SimSink;
   alive = true;
   #reply = 0;
   #replies = new Map<number, SliceletAction>();
@@ -41,16 +41,16 @@ export class AggregatorNode {
     this.address = address;
     this.id = resourceId(address, incarnation);
     this.holdings = new ModelHoldings(cluster.rules);
-    this.#sink = new SimSink(cluster.world, cluster.tsdb);
+    this.sink = new SimSink(cluster.world, cluster.tsdb, cluster.rules);
     const self = { id: this.id, address, incarnation, cluster: "sim" };
     this.slicelet = new Slicelet({ self, holdings: this.holdings, limits: { ...MOVE_LIMITS, freezeBytes: 300 }, heartbeatMs: 500, offers: [] });
     every(
       cluster,
       () => this.alive,
       () => {
-        this.#sink.offer(this.holdings.close(cluster.world.nowMs));
+        this.sink.close(this.holdings.close(cluster.world.nowMs));
         this.step({ kind: "tick" });
-        if (this.#leaving && this.#sink.idle) this.#end();
+        if (this.#leaving) this.#end();
       },
     );
   }
@@ -75,7 +75,9 @@ export class AggregatorNode {
 
   #end(): void {
     this.alive = false;
-    this.#sink.dead = true;
+    this.sink.dead = true;
+    // What was handed on took its rows along, whatever the receiver does.
+    if (!this.sink.idle) this.#cluster.losses.push(`${this.id}: left with ${String(this.sink.stats.queueRows)} rows`);
     this.#cluster.ended(this);
   }
 
@@ -106,13 +108,13 @@ export class AggregatorNode {
         );
         return;
       case "withdraw":
-        this.#sink.withdraw(action.range, this.#cluster.rules.withdraw, (outbox) => {
+        this.sink.withdraw(action.range, (outbox) => {
           if (this.alive) this.step({ kind: "withdrawn", range: action.range, move: action.move, outbox });
         });
         return;
       case "resume":
         // What a holdings interface may not look into, its own model may.
-        this.#sink.offer(action.outbox as readonly ModelRow[]);
+        this.sink.resume(action.outbox as readonly PlainBlock[]);
         return;
       case "report":
         world.request(

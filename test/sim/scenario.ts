@@ -63,6 +63,23 @@ const DEEDS: readonly Deed[] = [
     return `the store lost ${String(lost)} generations`;
   },
   (cluster) => {
+    cluster.tsdb.presence = (["refuses", "silent", "mute"] as const)[cluster.world.pick(3)] ?? "here";
+    return `the receiver ${cluster.tsdb.presence}`;
+  },
+  (cluster) => {
+    // Moves while it is away, and it comes back in the middle of others.
+    cluster.tsdb.presence = (["refuses", "silent", "mute"] as const)[cluster.world.pick(3)] ?? "here";
+    const node = someone(cluster);
+    node?.drain();
+    cluster.run(500 + cluster.world.pick(8000));
+    cluster.tsdb.presence = "here";
+    return `the receiver was away, drain ${node?.id ?? "nobody"} meanwhile`;
+  },
+  (cluster) => {
+    cluster.tsdb.presence = "here";
+    return "the receiver is here";
+  },
+  (cluster) => {
     const { weather } = cluster.world;
     weather.loss = cluster.world.pick(3) * 0.04;
     weather.repeat = cluster.world.pick(3) * 0.05;

@@ -50,7 +50,7 @@ describe("influx1 sink, real InfluxDB", () => {
           ["text", texts],
         ] as const,
       }));
-      expect(await offer(sink, rows)).toEqual({ stored: values.length, conflict: 0, unknown: 0, dropped: {} });
+      expect(await offer(sink, rows)).toEqual({ stored: values.length, conflict: 0, unknown: 0, moved: 0, dropped: {} });
     }
     const series = await server.query('SELECT value FROM "m:10s_max" GROUP BY *');
     expect(series.map(({ tags, values: points }) => [tags, points])).toEqual(
@@ -78,7 +78,7 @@ describe("influx1 sink, real InfluxDB", () => {
       testRow("texts{i=2}", startMs, 1),
       testRow("m{i=3}", startMs, 3),
     ];
-    expect(await offer(sink, rows)).toEqual({ stored: 2, conflict: 0, unknown: 0, dropped: { invalid: 2, bad_request: 1 } });
+    expect(await offer(sink, rows)).toEqual({ stored: 2, conflict: 0, unknown: 0, moved: 0, dropped: { invalid: 2, bad_request: 1 } });
     expect((await server.query("SELECT value FROM m GROUP BY i")).map(({ tags }) => tags?.["i"])).toEqual(["1", "3"]);
   });
 

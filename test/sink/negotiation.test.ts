@@ -85,7 +85,7 @@ describe("remote write versions over sockets", () => {
   test("sink: a strict 2.0 receiver -> rows once, with types, and start timestamps where there are some", async () => {
     const { listener, rows, refused } = receiver2();
     const sink = await openAt(listener);
-    for (const time of [1000, 2000]) expect(await offer(sink, time)).toEqual({ stored: 50, conflict: 0, unknown: 0, dropped: {} });
+    for (const time of [1000, 2000]) expect(await offer(sink, time)).toEqual({ stored: 50, conflict: 0, unknown: 0, moved: 0, dropped: {} });
     expect(refused).toEqual([]);
     expect(rows).toHaveLength(100);
     const texts = rows.map(({ labels, timestamp, value, startMs, type }) => `${labels.join(" ")} ${timestamp} ${value} ${startMs} ${type}`);

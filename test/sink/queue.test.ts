@@ -2,110 +2,9 @@
 // that loses, delays and refuses, under which conservation, order per series and one request per series in flight must hold.
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
-import { labelProblem } from "#limpet/metric/rowLabels.js";
-import { judge } from "#limpet/plugins/sinks/remote-write/judge.js";
-import type { Answer } from "#limpet/sink/answer.js";
-import { type QueueAction, type QueueOptions, SinkQueue } from "#limpet/sink/queue.js";
-import type { BlockOutcome } from "#limpet/sink/sink.js";
-import { blockOf, type TestRow, testRow } from "../metric/blocks.js";
-
-const options: QueueOptions = {
-  name: "test",
-  queueBytesMax: 1_000_000,
-  maxAgeMs: 60_000,
-  lanes: 1,
-  batch: { rowsMax: 4, bytesMax: 100_000, cutsMax: 64 },
-  judge,
-  problem: labelProblem,
-  pathCure: "check the path",
-  random: () => 0.5,
-};
-
-type Send = Extract<QueueAction, { kind: "send" }>;
-
-/** Drives a queue: remembers what is in flight and how blocks ended. */
-class Rig {
-  readonly queue: SinkQueue;
-  readonly inFlight = new Map<number, { send: Send; rows: string[] }>();
-  readonly settled = new Map<number, BlockOutcome>();
-  readonly logs: string[] = [];
-  nowMs = 0;
-  wakeAtMs = Infinity;
-  closed = false;
-
-  constructor(changes: Partial<QueueOptions> = {}) {
-    this.queue = new SinkQueue({ ...options, ...changes });
-  }
-
-  offer(id: number, rows: readonly TestRow[], rule?: string): void {
-    this.act(this.queue.step(this.nowMs, { kind: "offer", id, block: blockOf(rows, rule) }));
-  }
-
-  answer(lane: number, status: number, body = "", retryAfter?: string): void {
-    this.give(lane, { kind: "status", status, body, retryAfter });
-  }
-
-  fail(lane: number, reason = "ECONNREFUSED"): void {
-    this.give(lane, { kind: "failed", reason });
-  }
-
-  give(lane: number, answer: Answer): void {
-    this.inFlight.delete(lane);
-    this.act(this.queue.step(this.nowMs, { kind: "answer", lane, answer }));
-  }
-
-  /** Lets time pass until the queue wants to be woken. */
-  wake(): void {
-    this.nowMs = Math.max(this.nowMs, this.wakeAtMs);
-    this.tick();
-  }
-
-  tick(): void {
-    this.wakeAtMs = Infinity;
-    this.act(this.queue.step(this.nowMs, { kind: "tick" }));
-  }
-
-  close(deadlineMs: number): void {
-    this.act(this.queue.step(this.nowMs, { kind: "close", deadlineMs }));
-  }
-
-  /** Rows of the lane's request, as `name@timestamp`; [] when idle. */
-  sent(lane = 0): string[] {
-    return this.inFlight.get(lane)?.rows ?? [];
-  }
-
-  act(actions: readonly QueueAction[]): void {
-    for (const action of actions) {
-      if (action.kind === "send") {
-        expect(this.inFlight.has(action.lane)).toBe(false);
-        this.inFlight.set(action.lane, { send: action, rows: rowNames(action) });
-      } else if (action.kind === "settle") {
-        expect(this.settled.has(action.id)).toBe(false);
-        this.settled.set(action.id, action.outcome);
-      } else if (action.kind === "abort") this.inFlight.delete(action.lane);
-      else if (action.kind === "wake") this.wakeAtMs = action.atMs;
-      else if (action.kind === "log") this.logs.push(`${action.level}: ${action.message}`);
-      else this.closed = true;
-    }
-  }
-}
-
-/** Read at the moment of sending, as the driver does: afterwards the bytes may be gone. */
-function rowNames({ batch }: Send): string[] {
-  return batch.blocks.map((block, i) => {
-    const reader = new RowReader(block.bytes.subarray(batch.starts[i]));
-    reader.next();
-    const row = reader.row();
-    return `${row.name}@${row.timestamp}`;
-  });
-}
-
-function series(names: string, timestamp: number): TestRow[] {
-  return [...names].map((name) => testRow(name, timestamp, 1));
-}
-
-const stored = (count: number): BlockOutcome => ({ stored: count, conflict: 0, unknown: 0, dropped: {} });
+import type { RowBlock } from "#limpet/metric/rowBlock.js";
+import { type TestRow, testRow } from "../metric/blocks.js";
+import { Rig, series, stored } from "./queueRig.js";
 
 describe("sink queue: sending", () => {
   test("queue: idle lane -> a part of a batch leaves at once, the rest of the rows in full batches after its answer", () => {
@@ -141,8 +40,7 @@ describe("sink queue: sending", () => {
   test("queue: key ranges of one window waiting -> one request; the next window and other marks of it -> another", () => {
     const rig = new Rig({ batch: { rowsMax: 100, bytesMax: 100_000, cutsMax: 8 } });
     const offer = (id: number, names: string, low: number, about: Partial<RowBlock> = {}): void => {
-      const block = { ...blockOf(series(names, 1)), windowEndMs: 1000, range: { low, high: low + 1 }, ...about };
-      rig.act(rig.queue.step(rig.nowMs, { kind: "offer", id, block }));
+      rig.offerKeyed(id, names, 1, { windowEndMs: 1000, keys: new Uint32Array(names.length).fill(low), ...about });
     };
     rig.fail(0);
     rig.offer(0, series("x", 1), "other");
@@ -216,7 +114,7 @@ describe("sink queue: sending", () => {
     rig.offer(1, [...bad, testRow("good:name{é=x}".replace("é", "e"), 1, 1)]);
     expect(rig.sent()).toEqual(["good:name@1"]);
     rig.answer(0, 204);
-    expect(rig.settled.get(1)).toEqual({ stored: 1, conflict: 0, unknown: 0, dropped: { invalid: 5 } });
+    expect(rig.settled.get(1)).toEqual({ stored: 1, conflict: 0, unknown: 0, moved: 0, dropped: { invalid: 5 } });
     expect(rig.logs[0]).toContain("5 rows dropped (invalid)");
   });
 });
@@ -273,7 +171,7 @@ describe("sink queue: failures", () => {
     rig.fail(0);
     rig.nowMs = 60_000;
     rig.tick();
-    expect(rig.settled.get(1)).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { too_old: 2 } });
+    expect(rig.settled.get(1)).toEqual({ stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { too_old: 2 } });
     rig.wake();
     expect(rig.sent()).toEqual(["c@2"]);
   });
@@ -285,9 +183,9 @@ describe("sink queue: failures", () => {
       expect(rig.queue.stats().queueBytes).toBeLessThanOrEqual(3000);
     }
     expect(rig.sent()).toEqual(["a@1"]);
-    expect(rig.settled.get(2)).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { queue_full: 3 } });
+    expect(rig.settled.get(2)).toEqual({ stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { queue_full: 3 } });
     rig.answer(0, 204);
-    expect(rig.settled.get(1)).toEqual({ stored: 1, conflict: 0, unknown: 0, dropped: { queue_full: 2 } });
+    expect(rig.settled.get(1)).toEqual({ stored: 1, conflict: 0, unknown: 0, moved: 0, dropped: { queue_full: 2 } });
     expect(rig.sent()).toEqual([`a@${3 + (rig.settled.size - 2)}`]);
     expect(rig.logs[0]).toContain("rows dropped (queue_full); the receiver is too slow or away too long");
   });
@@ -299,7 +197,7 @@ describe("sink queue: failures", () => {
     rig.offer(3, series("d", 3));
     expect(rig.settled.has(1)).toBe(false);
     rig.fail(0);
-    expect(rig.settled.get(1)).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { queue_full: 2 } });
+    expect(rig.settled.get(1)).toEqual({ stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { queue_full: 2 } });
     rig.wake();
     expect(rig.sent()[0]).toBe("d@3");
   });
@@ -347,7 +245,7 @@ describe("sink queue: refusals", () => {
         ["m60@1", "out of order sample"],
       ]),
     );
-    expect(rig.settled.get(1)).toEqual({ stored: 62, conflict: 1, unknown: 1, dropped: {} });
+    expect(rig.settled.get(1)).toEqual({ stored: 62, conflict: 1, unknown: 1, moved: 0, dropped: {} });
     expect(requests).toBeLessThanOrEqual(1 + 2 * 2 * 6);
   });
 
@@ -369,7 +267,7 @@ describe("sink queue: refusals", () => {
     const rig = new Rig();
     rig.offer(1, series("ab", 1));
     rig.answer(0, 401, "no\nsecond line");
-    expect(rig.settled.get(1)).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { bad_request: 2 } });
+    expect(rig.settled.get(1)).toEqual({ stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { bad_request: 2 } });
     expect(rig.logs).toEqual([
       'warn: sink test: 2 rows refused (bad_request), last: HTTP 401 "no"; check the sink\'s credentials (in its URL, or username, password, token in limpet.yaml)',
     ]);
@@ -399,7 +297,7 @@ describe("sink queue: closing", () => {
     rig.answer(0, 204);
     expect([rig.closed, rig.settled.get(1)]).toEqual([true, stored(6)]);
     rig.offer(2, series("a", 2));
-    expect(rig.settled.get(2)).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { stop: 1 } });
+    expect(rig.settled.get(2)).toEqual({ stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { stop: 1 } });
   });
 
   test("queue: deadline passes with rows in flight and waiting -> aborted, dropped{stop}, a late answer is ignored", () => {
@@ -409,7 +307,7 @@ describe("sink queue: closing", () => {
     expect(rig.wakeAtMs).toBe(5000);
     rig.wake();
     expect(rig.inFlight.size).toBe(0);
-    expect([rig.closed, rig.settled.get(1)]).toEqual([true, { stored: 0, conflict: 0, unknown: 0, dropped: { stop: 6 } }]);
+    expect([rig.closed, rig.settled.get(1)]).toEqual([true, { stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { stop: 6 } }]);
     rig.answer(0, 204);
     expect(rig.queue.stats()).toMatchObject({ stored: 0, dropped: { stop: 6 }, queueBytes: 0, queueRows: 0 });
   });

@@ -62,7 +62,7 @@ describe("remote-write sink, real Prometheus", () => {
       testRow("newer{i=3}", startMs, 2),
       ...fresh.slice(90),
     ]);
-    expect(outcome).toEqual({ stored: 200, conflict: 1, unknown: 1, dropped: {} });
+    expect(outcome).toEqual({ stored: 200, conflict: 1, unknown: 1, moved: 0, dropped: {} });
     expect((await server.query("count(fresh)", startMs / 1000))[0]?.value).toBe(200);
     expect((await server.query("held", startMs / 1000))[0]?.value).toBe(1);
   });

@@ -56,7 +56,7 @@ describe("remote-write sink over sockets", () => {
     });
     const sink = await open(url.replace("//", "//me:p%40ss@"), { headers: { "x-scope-orgid": "t1" } });
     expect(sink.name).toBe(url);
-    for (const time of [1000, 2000, 3000]) expect(await offer(sink, time)).toEqual({ stored: 50, conflict: 0, unknown: 0, dropped: {} });
+    for (const time of [1000, 2000, 3000]) expect(await offer(sink, time)).toEqual({ stored: 50, conflict: 0, unknown: 0, moved: 0, dropped: {} });
     expect(receiver.stats).toMatchObject({ rowsStored: 150, rowsDuplicate: 0, conflicts: 0, series: 50 });
     expect(seen.at(-1)).toMatchObject({
       authorization: `Basic ${Buffer.from("me:p@ss").toString("base64")}`,
@@ -110,7 +110,7 @@ describe("remote-write sink over sockets", () => {
     const sink = await open(url, { timeoutMs: 20 });
     const outcome = offer(sink, 1000, 1);
     await sink.close(300);
-    expect(await outcome).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { stop: 1 } });
+    expect(await outcome).toEqual({ stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { stop: 1 } });
     expect(requests).toBeGreaterThan(1);
   });
 

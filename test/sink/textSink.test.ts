@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { rowsOf } from "#limpet/metric/rowBlock.js";
 import { fileOutput, streamOutput } from "#limpet/plugins/sinks/text/outputs.js";
 import { TextSink } from "#limpet/plugins/sinks/text/textSink.js";
 import { openSink } from "#limpet/sink/openSink.js";
@@ -19,7 +20,7 @@ function offer(sink: Sink, name: string, count = 1): Promise<BlockOutcome> {
   return new Promise((resolve) => sink.offer(blockOf(rows), resolve));
 }
 
-const stored = (count: number): BlockOutcome => ({ stored: count, conflict: 0, unknown: 0, dropped: {} });
+const stored = (count: number): BlockOutcome => ({ stored: count, conflict: 0, unknown: 0, moved: 0, dropped: {} });
 
 describe("openSink", () => {
   test.each([
@@ -56,7 +57,7 @@ describe("text sinks", () => {
   test("file: disk full -> dropped{io}, one warning, later blocks are tried too", async () => {
     const logs: string[] = [];
     const sink = new TextSink("file:/dev/full", fileOutput("/dev/full"), { log: (_level, message) => logs.push(message) });
-    for (const name of ["a", "b"]) expect(await offer(sink, name, 3)).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { io: 3 } });
+    for (const name of ["a", "b"]) expect(await offer(sink, name, 3)).toEqual({ stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { io: 3 } });
     await sink.close(1000);
     expect(logs).toHaveLength(1);
     expect(logs[0]).toContain("sink file:/dev/full: 3 rows dropped (io): ENOSPC");
@@ -68,7 +69,7 @@ describe("text sinks", () => {
     const sink = new TextSink("stdout:", output, quiet, "lp");
     const rows = [testRow("a{i=x y}", 1000, 1.5), testRow("b", 1000, Number.NaN), testRow("c", 1000, Infinity)];
     const outcome = await new Promise((resolve) => sink.offer(blockOf(rows), resolve));
-    expect(outcome).toEqual({ stored: 1, conflict: 0, unknown: 0, dropped: { invalid: 2 } });
+    expect(outcome).toEqual({ stored: 1, conflict: 0, unknown: 0, moved: 0, dropped: { invalid: 2 } });
     expect(sink.stats()).toMatchObject({ stored: 1, dropped: { invalid: 2 }, queueRows: 0 });
     expect(written).toEqual(["a,i=x\\ y value=1.5 1000000000\n"]);
   });
@@ -86,12 +87,40 @@ describe("text sinks", () => {
     const sink = new TextSink("stdout:", streamOutput(stream), { ...quiet, queueBytesMax: 1000 });
     const outcomes = ["a", "b", "c", "d"].map((name) => offer(sink, name));
     expect(sink.stats().queueBytes).toBeLessThanOrEqual(1000);
-    expect(await outcomes[1]).toEqual({ stored: 0, conflict: 0, unknown: 0, dropped: { queue_full: 1 } });
+    expect(await outcomes[1]).toEqual({ stored: 0, conflict: 0, unknown: 0, moved: 0, dropped: { queue_full: 1 } });
     for (const i of [0, 2, 3]) {
       release();
       expect(await outcomes[i]).toEqual(stored(1));
     }
     expect(written.map((text) => (JSON.parse(text) as { name: string }).name)).toEqual(["a", "c", "d"]);
+    await sink.close(1000);
+  });
+
+  test("stdout: reader sleeps, a range is withdrawn -> its rows at once, but for the block being written; the rest is written", async () => {
+    let release: () => void = () => undefined;
+    const written: string[] = [];
+    const stream = new Writable({
+      highWaterMark: 1,
+      write: (chunk: Buffer, _encoding, next) => {
+        written.push(...chunk.toString().trim().split("\n"));
+        release = next;
+      },
+    });
+    const sink = new TextSink("stdout:", streamOutput(stream), quiet);
+    const outcomes = ["a", "b", "c"].map((name) => {
+      const rows = [0, 1, 2].map((i) => testRow(`${name}${i}`, 1000, i));
+      const keys = name === "c" ? Uint32Array.of(5, 5, 5) : Uint32Array.of(4, 5, 6);
+      return new Promise((resolve) => sink.offer({ ...blockOf(rows), keys }, resolve));
+    });
+    const moved = await sink.withdraw({ low: 5, high: 6 });
+    expect(moved.flatMap((block) => rowsOf(block).map(({ name }) => name))).toEqual(["b1", "c0", "c1", "c2"]);
+    expect(moved.map(({ keys }) => [...(keys ?? [])])).toEqual([[5], [5, 5, 5]]);
+    release();
+    await outcomes[0];
+    release();
+    expect(await Promise.all(outcomes)).toEqual([stored(3), { ...stored(2), moved: 1 }, { ...stored(0), moved: 3 }]);
+    expect(written.map((text) => (JSON.parse(text) as { name: string }).name)).toEqual(["a0", "a1", "a2", "b0", "b2"]);
+    expect(sink.stats()).toMatchObject({ stored: 5, moved: 4, queueRows: 0, queueBytes: 0 });
     await sink.close(1000);
   });
 

@@ -107,6 +107,33 @@ describe("slicelet", () => {
     expect(pick(b.step({ kind: "copy", head: closing.head, bytes: closing.bytes, reply: 1 }), "copy_answer").answer).toBe("refused");
   });
 
+  it("abort: while the sinks give back -> waits for them: closes nothing newer, then serves with the rows before it", () => {
+    const { a, b, published } = movingPair();
+    const { range, move } = pick(carry(a, b, pick(published, "send_copy")), "withdraw");
+    // The target is gone.
+    const ended = a.step({ kind: "assignment", assignment: assignment(3, ["a", "a"]) });
+    expect(ended.map(({ kind }) => kind)).toEqual([]);
+    expect(a.batch(2, 1, LINES)).toMatchObject([{ answer: "wait" }]);
+    const actions = a.step({ kind: "withdrawn", range, move, outbox: ["row"] });
+    expect(actions.map(({ kind }) => kind)).toEqual(["resume", "moved"]);
+    expect(pick(actions, "moved").how).toBe("aborted");
+    expect(a.batch(2, 1, LINES)).toMatchObject([{ answer: "applied" }]);
+  });
+
+  it("keep: moves before go are aborted with their rows, one after go ends, and none begins", () => {
+    const before = movingPair();
+    const { range, move } = pick(carry(before.a, before.b, pick(before.published, "send_copy")), "withdraw");
+    before.a.step({ kind: "withdrawn", range, move, outbox: ["row"] });
+    const kept = before.a.step({ kind: "keep" });
+    expect(pick(kept, "resume").outbox).toEqual(["row"]);
+    expect(before.a.batch(2, 1, LINES)).toMatchObject([{ answer: "applied" }]);
+    expect(before.a.step({ kind: "assignment", assignment: assignment(3, ["a", "a"], { moving: ["b", 3] }) })).toEqual([]);
+    const after = movingPair();
+    const go = upToGo(after.a, after.b, after.published);
+    expect(after.a.step({ kind: "keep" })).toEqual([]);
+    expect(pick(after.a.step({ kind: "go_answered", go: go.go, answer: "serving" }), "moved").how).toBe("out");
+  });
+
   it("abort: a copy of the dead move arrives after the next move's -> the next move goes on", () => {
     const { a, b, published } = movingPair();
     const dead = pick(published, "send_copy");

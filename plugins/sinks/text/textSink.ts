@@ -8,9 +8,11 @@ import { isNativeError } from "node:util/types";
 import { Ring } from "#limpet/base/ring.js";
 import { type MarkKind, type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
 import { formatRow, type RowFormat } from "#limpet/metric/rowText.js";
+import { pickRows, startsWithin } from "#limpet/sink/blockRows.js";
 import {
   type BlockOutcome,
   type DropReason,
+  type KeyRange,
   queueBytesMaxDefault,
   type Sink,
   type SinkLog,
@@ -25,8 +27,11 @@ export interface TextOutput {
 }
 
 interface QueuedBlock {
-  readonly block: RowBlock;
+  /** What is left of it. */
+  block: RowBlock;
   readonly cost: number;
+  /** Rows of it that were withdrawn. */
+  moved: number;
   readonly done: (outcome: BlockOutcome) => void;
 }
 
@@ -51,7 +56,7 @@ export class TextSink implements Sink {
   #loop: Promise<void> | undefined;
   #closing: Promise<readonly RowBlock[]> | undefined;
   #nextWarnMs = 0;
-  readonly #total: { stored: number; dropped: Record<string, number> } = { stored: 0, dropped: {} };
+  readonly #total: { stored: number; moved: number; dropped: Record<string, number> } = { stored: 0, moved: 0, dropped: {} };
 
   constructor(name: string, output: TextOutput, options: SinkOptions, format: RowFormat = "json") {
     this.name = name;
@@ -62,7 +67,7 @@ export class TextSink implements Sink {
   }
 
   offer(block: RowBlock, done: (outcome: BlockOutcome) => void): void {
-    const queued = { block, cost: block.bytes.length + blockCost, done };
+    const queued = { block, cost: block.bytes.length + blockCost, moved: 0, done };
     this.#queueBytes += queued.cost;
     this.#queueRows += block.rowCount;
     if (this.#closing !== undefined) return this.#settle(queued, 0, "stop");
@@ -75,17 +80,38 @@ export class TextSink implements Sink {
     this.#loop ??= this.#writeAll();
   }
 
+  /** At once: the block that is being written is written here, and lines of text need no order. */
+  withdraw(range: KeyRange): Promise<readonly RowBlock[]> {
+    const withdrawn: RowBlock[] = [];
+    for (let i = this.#queue.count; i > 0; i--) {
+      const queued = this.#queue.take();
+      if (queued === undefined) break;
+      const starts = startsWithin(queued.block, range);
+      if (starts.size > 0) {
+        withdrawn.push(pickRows(queued.block, (start) => starts.has(start)));
+        queued.block = pickRows(queued.block, (start) => !starts.has(start));
+        queued.moved += starts.size;
+        this.#queueRows -= starts.size;
+        this.#total.moved += starts.size;
+      }
+      if (queued.block.rowCount === 0) this.#settle(queued, 0, "stop");
+      else this.#queue.add(queued);
+    }
+    return Promise.resolve(withdrawn);
+  }
+
   close(deadlineMs: number): Promise<readonly RowBlock[]> {
     this.#closing ??= this.#close(deadlineMs);
     return this.#closing;
   }
 
   stats(): SinkStats {
-    const { stored, dropped } = this.#total;
+    const { stored, moved, dropped } = this.#total;
     return {
       stored,
       conflict: 0,
       unknown: 0,
+      moved,
       dropped: { ...dropped },
       queueBytes: this.#queueBytes,
       queueBytesMax: this.#queueBytesMax,
@@ -100,7 +126,8 @@ export class TextSink implements Sink {
     await Promise.race([this.#loop, deadline]);
     clearTimeout(timer);
     if (this.#current !== undefined) {
-      unsent.push(rowsFrom(this.#current.block, this.#currentStored + this.#currentInvalid));
+      const written = this.#currentStored + this.#currentInvalid;
+      unsent.push(pickRows(this.#current.block, (_start, index) => index >= written));
       this.#settle(this.#current, this.#currentStored, "stop", this.#currentInvalid);
     }
     this.#current = undefined;
@@ -183,13 +210,6 @@ export class TextSink implements Sink {
     const dropped = { ...(lost > 0 ? { [reason]: lost } : {}), ...(invalid > 0 ? { invalid } : {}) };
     for (const [why, rows] of Object.entries(dropped)) this.#total.dropped[why] = (this.#total.dropped[why] ?? 0) + rows;
     // Not inside offer(): its caller may be in the middle of something.
-    queueMicrotask(() => queued.done({ stored, conflict: 0, unknown: 0, dropped }));
+    queueMicrotask(() => queued.done({ stored, conflict: 0, unknown: 0, moved: queued.moved, dropped }));
   }
-}
-
-/** A block without its first `skipped` rows. */
-function rowsFrom(block: RowBlock, skipped: number): RowBlock {
-  const reader = new RowReader(block.bytes);
-  for (let i = 0; i < skipped; i++) reader.next();
-  return { ...block, rowCount: block.rowCount - skipped, bytes: block.bytes.subarray(reader.rowEnd) };
 }
