@@ -11,6 +11,10 @@ export interface RealServer {
   readonly url: string;
   readonly folder: string;
   readonly stop: () => Promise<void>;
+  /** Killed: its data stays, and nobody listens on its port. Frozen: connections are taken and nothing is answered. */
+  readonly down: (how: "killed" | "frozen") => Promise<void>;
+  /** The same server goes on, with the same port and data. */
+  readonly up: () => Promise<void>;
 }
 
 /** Whether a program is installed. Under CI its absence is an error; elsewhere it is said aloud and the caller skips. */
@@ -51,17 +55,28 @@ export async function startServer(
   for (let attempt = 0; attempt < 3; attempt++) {
     const folder = mkdtempSync(join(tmpdir(), `limpet-${binary}-`));
     const chosen = port ?? (await freePort());
-    const child = spawn(binary, argumentsOf(chosen, folder), { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const keep = (chunk: Buffer): void => {
       output = (output + chunk.toString()).slice(-4000);
     };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
+    const run = (): ChildProcess => {
+      const started = spawn(binary, argumentsOf(chosen, folder), { stdio: ["ignore", "pipe", "pipe"] });
+      started.stdout.on("data", keep);
+      started.stderr.on("data", keep);
+      return started;
+    };
+    let child = run();
     const url = `http://127.0.0.1:${chosen}`;
-    if (await isReady(child, url + readyPath)) {
-      return { url, folder, stop: () => stop(child, folder) };
-    }
+    const down = async (how: "killed" | "frozen"): Promise<void> => {
+      if (how === "killed") await kill(child);
+      else child.kill("SIGSTOP");
+    };
+    const up = async (): Promise<void> => {
+      if (isAlive(child)) child.kill("SIGCONT");
+      else child = run();
+      if (!(await isReady(child, url + readyPath))) throw new Error(`${binary} did not come back: ${output}`);
+    };
+    if (await isReady(child, url + readyPath)) return { url, folder, stop: () => stop(child, folder), down, up };
     await stop(child, folder);
     problem = output;
   }
@@ -89,11 +104,14 @@ function isAlive(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }
 
+async function kill(child: ChildProcess): Promise<void> {
+  if (!isAlive(child)) return;
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await exited;
+}
+
 async function stop(child: ChildProcess, folder: string): Promise<void> {
-  if (isAlive(child)) {
-    const exited = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await exited;
-  }
+  await kill(child);
   rmSync(folder, { recursive: true, force: true });
 }
