@@ -1,9 +1,10 @@
 // A lane: one owner in the router's view, the lines collected for it, and the Tracks of its ranges.
 //
-//   lines ─▶ open ──256 KiB or 100 ms──▶ batch, numbered once ─▶ held by every Track of the lane
+//   lines ─▶ open ──256 KiB, or 100 ms and none waits──▶ batch, numbered once ─▶ held by every Track of the lane
 //
 // What nobody serves has a lane too (clerk.HELD), from which nothing is sent.
 import { type KeyRange, keysIn, shared, without } from "../slice/keyRange.js";
+import { HELD } from "./clerk.js";
 import { type Batch, costOf, type Retention } from "./retention.js";
 import type { Track } from "./track.js";
 
@@ -42,6 +43,14 @@ export class Lane {
 
   get openBytes(): number {
     return this.#openBytes;
+  }
+
+  /**
+   * Whether a batch waits for nothing but its turn at the owner. One more would wait behind it: over a slow connection few large
+   * batches get through where many small ones pile up.
+   */
+  waits(nowMs: number): boolean {
+    return this.address !== HELD && this.tracks.some((track) => nowMs >= track.retryAtMs && track.next() !== undefined);
   }
 
   add(piece: LanePiece, nowMs: number): void {

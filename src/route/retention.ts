@@ -35,6 +35,8 @@ export class Retention {
   /** Bytes of numbered batches, and of lines that wait to be sealed. */
   bytes = 0;
   batchesUnprotected = 0;
+  /** No longer held, although nobody had said that it is applied. Those that no request under way delivers are `lost`. */
+  batchesGivenUp = 0;
   batchesLost = 0;
   linesLost = 0;
 
@@ -95,6 +97,7 @@ export class Retention {
     for (const track of lane.tracks) if (track.kept[0]?.batch === oldest) lane.dropFirst(track);
     if (oldest.fate === "lost") return true;
     oldest.fate = "lost";
+    this.batchesGivenUp++;
     // A request that is under way may still deliver it: then it is counted when that is known.
     if (oldest.flying === 0) this.countLost(oldest);
     return true;

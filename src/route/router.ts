@@ -37,7 +37,7 @@ export interface RouterOptions {
   readonly cluster: string;
   /** For jitter. */
   readonly seed: number;
-  /** A lane is sealed at so many bytes, or when its oldest line is so old. */
+  /** A lane is sealed at so many bytes, or when its oldest line is so old and nothing sealed waits to be sent. */
   readonly sealBytes: number;
   readonly sealMs: number;
   /** Requests under way to one address. */
@@ -242,7 +242,7 @@ export class Router {
   }
 
   #tick(nowMs: number, actions: RouterAction[]): void {
-    for (const lane of this.#lanes.values()) if (nowMs - lane.openSinceMs >= this.#options.sealMs) this.#seal(nowMs, lane);
+    for (const lane of this.#lanes.values()) if (nowMs - lane.openSinceMs >= this.#options.sealMs && !lane.waits(nowMs)) this.#seal(nowMs, lane);
     for (const { number, sentMs } of this.#attempts.values()) {
       if (nowMs - sentMs >= this.#options.timeoutMs) this.#fail(nowMs, number, actions);
     }

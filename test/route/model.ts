@@ -211,7 +211,7 @@ export class Model {
       for (const pair of waiting.values()) if (pair.seq > seq) oldest = Math.min(oldest, pair.time);
       const said = this.#plan.off === "oldest" ? this.#now : (oldestMs ?? Number.POSITIVE_INFINITY);
       // What was given up is not waited for.
-      if (oldest < said && this.router.retention.batchesLost === 0)
+      if (oldest < said && this.router.retention.batchesGivenUp === 0)
         this.bad.push(`batch ${String(seq)}@${String(prev)} says ${String(said)} for key ${String(key)}, but ${String(oldest)} waits`);
     }
   }

@@ -87,6 +87,29 @@ describe("router", () => {
     expect(shown(driven.answer(sent[0] as Sent, "applied", { durable: 1 }))).toEqual(["a 5: 0-1@4/2 x f=5"]);
   });
 
+  it("lines: an owner answers slowly -> what comes meanwhile gathers in one batch, instead of one every 100 ms behind each other", () => {
+    const driven = new Driven([A]);
+    const sent: Sent[] = [];
+    for (let i = 0; i < 50; i++) {
+      driven.lines(A, `x f=${String(i)}\n`);
+      sent.push(...driven.pass(100));
+    }
+    expect(shown(sent).map((text) => text.split(" ")[1])).toEqual(["1:", "2:", "3:", "4:"]);
+    const fifth = driven.answer(sent[0] as Sent, "applied", { durable: 1 });
+    expect(Buffer.from(fifth[0]?.body ?? "").toString()).toBe("x f=4\n");
+    driven.answer(sent[1] as Sent, "applied", { durable: 2 });
+    const rest = driven.pass(20);
+    expect(
+      Buffer.from(rest[0]?.body ?? "")
+        .toString()
+        .split("\n"),
+    ).toHaveLength(46);
+    // Nothing waits behind what was sent: the next lines wait 100 ms, as ever.
+    driven.answer(sent[2] as Sent, "applied", { durable: 3 });
+    driven.lines(A, "x f=50\n");
+    expect(shown(driven.pass(100))).toEqual(["a 7: 0-1@6/4 x f=50"]);
+  });
+
   it("assignment: half of the range moves -> the whole body goes to the new owner at once, for that half alone", () => {
     const driven = new Driven([A]);
     driven.lines(A, "x f=1\n");
