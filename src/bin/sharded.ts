@@ -119,8 +119,12 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
   farewell(members, { undelivered, unsent: stopped.rowsUnsent });
 }
 
-/** Hands everything on while there is anybody to take it. Returns how long what is kept may take to be delivered, ms. */
-async function handOn({ owner, log }: Members, deadlineMs: number): Promise<number> {
+/**
+ * Hands everything on while there is anybody to take it. Returns how long what is kept may take to be delivered, ms: what is left of
+ * the deadline, and a fifth of it at least.
+ */
+async function handOn({ owner, log, clock }: Members, deadlineMs: number): Promise<number> {
+  const untilMs = clock.now() + deadlineMs;
   const { id } = owner.slicelet.self;
   const others = owner.slicelet.assignment?.resources.some((resource) => resource.id !== id && resource.state === "running") === true;
   if (!others) {
@@ -136,7 +140,7 @@ async function handOn({ owner, log }: Members, deadlineMs: number): Promise<numb
     await owner.keep();
   }
   if (owner.moves.out > 0) log.info(describePauses(owner.moves));
-  return Math.max(1000, deadlineMs / 5);
+  return Math.max(1000, deadlineMs / 5, untilMs - clock.now());
 }
 
 /** What the moves of this process meant for who sent to it. */
