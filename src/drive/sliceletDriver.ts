@@ -44,6 +44,8 @@ export interface MoveCounts {
 
 const TICK_MS = 100;
 const PAUSES_MAX = 1000;
+/** Under way at a time; with the heartbeat's period no less than what one may take (http/peerClient.ts). */
+const REPORTS_MAX = 4;
 
 export class SliceletDriver {
   readonly slicelet: Slicelet;
@@ -52,7 +54,8 @@ export class SliceletDriver {
   readonly #replies = new Map<number, SliceletAction>();
   #reply = 0;
   #ticking: NodeJS.Timeout | undefined;
-  #reporting = false;
+  /** Reports under way. */
+  #reporting = 0;
   /** Of the last report: pairs per second over all that is served. */
   #rate = 0;
   #cpu = { atMs: 0, usedMs: 0 };
@@ -171,7 +174,7 @@ export class SliceletDriver {
         return;
       case "report":
         this.#rate = action.report.serves.reduce((sum, { rate }) => sum + rate, 0);
-        if (!this.#reporting) void this.#report(action);
+        if (this.#reporting < REPORTS_MAX) void this.#report(action);
         return;
       case "put_assignment":
         void peers.putAssignment(action.assignment);
@@ -215,11 +218,11 @@ export class SliceletDriver {
     }
   }
 
-  /** One at a time: the next one says everything again. */
+  /** Each says everything again, so that none must be waited for: one that hangs must not look like a death. */
   async #report({ report }: Extract<SliceletAction, { kind: "report" }>): Promise<void> {
-    this.#reporting = true;
+    this.#reporting++;
     const read = await this.#options.peers.report(report);
-    this.#reporting = false;
+    this.#reporting--;
     if (!read.ok) {
       if (this.#unheard !== undefined) this.#unheard = `the assigner has not heard of it yet: ${read.error}`;
       const meanwhile = this.#unheard === undefined ? "everything goes on, but nothing moves" : "no data is taken until it does";

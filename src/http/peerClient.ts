@@ -24,6 +24,8 @@ export interface PeerClientOptions {
 }
 
 export const COPY_PATH = "/api/v1/copy";
+/** A heartbeat that is older says nothing any more. */
+const REPORT_MS = 2000;
 export const GO_PATH = "/api/v1/go";
 
 export class PeerClient {
@@ -44,7 +46,8 @@ export class PeerClient {
 
   async report(report: Report): Promise<Read<ReportAnswer>> {
     const url = `${this.#options.assigner}/api/v1/heartbeat`;
-    return ask({ ...this.#question(), method: "POST", url, body: encodeReport(report) }, decodeReportAnswer);
+    const signal = AbortSignal.timeout(Math.min(this.#options.timeoutMs, REPORT_MS));
+    return ask({ token: this.#options.token, signal, method: "POST", url, body: encodeReport(report) }, decodeReportAnswer);
   }
 
   async putAssignment(assignment: Assignment): Promise<Read<string>> {
