@@ -15,6 +15,8 @@ export class Tier {
   readonly folder: string;
   readonly prometheus: Prometheus;
   assigner: Host;
+  /** Where others find the assigner, when not at its own address. */
+  assignerUrl: string | undefined;
   /** Those that are there, oldest first. */
   aggregators: Host[] = [];
   /** Of each aggregator that was stopped: the longest that one of its slices was frozen for a move. */
@@ -46,9 +48,12 @@ export class Tier {
   /** One more aggregator, which listens; not waited for to be ready. */
   async startAggregator(...more: readonly string[]): Promise<Host> {
     const listen = more.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
-    const host = new Host(["aggregate", "--assigner", this.assigner.url(""), "--sink", this.prometheus.remoteWriteUrl, ...listen, ...more], {
-      stdin: "ignore",
-    });
+    const host = new Host(
+      ["aggregate", "--assigner", this.assignerUrl ?? this.assigner.url(""), "--sink", this.prometheus.remoteWriteUrl, ...listen, ...more],
+      {
+        stdin: "ignore",
+      },
+    );
     await host.saying("listening on");
     this.aggregators.push(host);
     return host;
@@ -71,7 +76,9 @@ export class Tier {
 
   /** A router, ready. */
   async startRouter(name: string): Promise<Host> {
-    const router = new Host(["route", "--assigner", this.assigner.url(""), "--listen", "127.0.0.1:0", "--name", name], { stdin: "ignore" });
+    const router = new Host(["route", "--assigner", this.assignerUrl ?? this.assigner.url(""), "--listen", "127.0.0.1:0", "--name", name], {
+      stdin: "ignore",
+    });
     await router.saying("listening on");
     return ready(router);
   }
