@@ -4,7 +4,9 @@
 //   held by a router:  oldestMs < end, or statedMs < end + grace; not when it said oldest = none, nor `hold` after its last word
 //   never longer than  max(end + grace, take-over) + hold
 import { LEDGER_CLOSED } from "../kernel/layout.js";
+import type { CompiledRule } from "./compile.js";
 import type { Part } from "./part.js";
+import type { Parts } from "./parts.js";
 import type { Rule } from "./rule.js";
 
 /** What the routers of a Part hold back, at one moment. */
@@ -34,6 +36,12 @@ export function dueEnd(nowMs: number, { intervalMs, graceMs }: Rule, { oldestMs,
   const due = aligned(nowMs - graceMs);
   const free = aligned(Math.min(oldestMs, statedMs - graceMs));
   return free >= due ? due : Math.max(free, aligned(patienceMs - graceMs));
+}
+
+/** Whether no Part of an engine has a Window of a rule open that starts before `ms`, nor would still take samples for one. */
+export function hasClosed({ rules, parts }: { readonly rules: readonly CompiledRule[]; readonly parts: Parts }, rule: Rule, ms: number): boolean {
+  const compiled = rules.find((known) => known.rule === rule);
+  return compiled === undefined || parts.list.every(({ ledgers }) => f64.load((ledgers[compiled.index]?.at ?? 0) + LEDGER_CLOSED) >= ms);
 }
 
 /** Whether by the clock alone some Window end has come that is not closed yet. */

@@ -34,6 +34,8 @@ export const dropReasons = ["late", "future", "series_cap", "identity", "memory"
 
 export interface RuleLedger {
   readonly rule: string;
+  /** Only of a rule that ends: no Window that starts from then on is its own, ms. */
+  readonly untilMs?: number;
   readonly pairsMatched: number;
   readonly pairsApplied: number;
   readonly pairsDuplicate: number;
@@ -85,6 +87,7 @@ export function readRuleLedger(compiled: CompiledRule, parts: readonly Part[]): 
   const negative = sumAt(ledgers, LEDGER_NEGATIVE);
   return {
     rule: compiled.rule.name,
+    ...(Number.isFinite(compiled.validity.untilMs) ? { untilMs: compiled.validity.untilMs } : {}),
     pairsMatched: sumAt(ledgers, LEDGER_MATCHED),
     pairsApplied: sumAt(ledgers, LEDGER_APPLIED),
     pairsDuplicate: sumAt(ledgers, LEDGER_DUPLICATE),

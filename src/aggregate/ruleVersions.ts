@@ -63,22 +63,22 @@ interface Run {
  */
 export function rulesInForce(versions: Versions, nowMs: number, holdMs: number): RulesInForce {
   const [newest, ...older] = versions;
-  const isOver = ({ rule }: Run, ms: number): boolean => firstStart(rule, ms) + rule.graceMs + holdMs <= nowMs;
+  const isPast = ({ rule }: Run, ms: number): boolean => isOver(rule, ms, nowMs - holdMs);
   for (;;) {
     const periods = periodsOf([newest, ...older]);
     const runs = runsOf(periods);
     const changedMs = periods.at(-2)?.fromMs;
-    if (changedMs === undefined || runs.some((run) => changesAt(run, changedMs) && !isOver(run, changedMs))) {
-      const kept = runs.filter((run) => !isOver(run, run.untilMs));
+    if (changedMs === undefined || runs.some((run) => changesAt(run, changedMs) && !isPast(run, changedMs))) {
+      const kept = runs.filter((run) => !isPast(run, run.untilMs));
       return { versions: [newest, ...older], rules: kept.map((run) => ruleOf(run, kept)) };
     }
     older.pop();
   }
 }
 
-/** Start of the first Window of a rule that does not start before `ms`. */
-function firstStart({ intervalMs }: Rule, ms: number): number {
-  return Math.ceil(ms / intervalMs) * intervalMs;
+/** Whether end + grace of the last Window of a rule that starts before `ms` has come. */
+export function isOver({ intervalMs, graceMs }: Rule, ms: number, nowMs: number): boolean {
+  return Math.ceil(ms / intervalMs) * intervalMs + graceMs <= nowMs;
 }
 
 function changesAt({ fromMs, untilMs, outputs }: Run, ms: number): boolean {

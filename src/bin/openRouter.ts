@@ -11,7 +11,7 @@ import { crash } from "./crash.js";
 import type { ShardedRules } from "./shardedRules.js";
 
 /** How long a declared backlog holds a window. */
-const HOLD_MS = 60_000;
+export const HOLD_MS = 60_000;
 
 export interface RouterAbout {
   readonly options: {

@@ -7,6 +7,7 @@ import { counted } from "../base/counted.js";
 import type { Log } from "../base/log.js";
 import type { Aggregator } from "../drive/aggregator.js";
 import type { LoadedRules } from "./loadRules.js";
+import { UsageError } from "./options.js";
 
 export interface ReloadOptions {
   /** The rules the aggregator runs now. */
@@ -46,17 +47,28 @@ async function reload({ load, open, aggregator, log }: ReloadOptions, current: L
     log.info("reload: the rule files have not changed");
     return current;
   }
-  const fresh = open(next.rules);
-  try {
-    aggregator.reload(fresh);
-  } catch (error) {
-    fresh.dispose();
-    if (!(error instanceof SnapshotError)) throw error;
-    log.error(`reload: ${error.message}; the old rules go on; raise --memory-max, old and new state must fit side by side`);
+  const { rules } = next;
+  const problem = goOnWith(aggregator, () => open(rules));
+  if (problem !== undefined) {
+    log.error(`reload: ${problem}; the old rules go on; raise --memory-max, old and new state must fit side by side`);
     return current;
   }
   log.info(`reload: ${counted(next.rules.length, "rule")}, ${String(keptOf(current, next))} of them as before`);
   return next;
+}
+
+/** Lets another engine take over. Why it cannot, for want of memory; then the one of before goes on. */
+export function goOnWith(aggregator: Aggregator, open: () => Engine): string | undefined {
+  let fresh: Engine | undefined;
+  try {
+    fresh = open();
+    aggregator.reload(fresh);
+    return undefined;
+  } catch (error) {
+    fresh?.dispose();
+    if (!(error instanceof SnapshotError || error instanceof UsageError)) throw error;
+    return error.message;
+  }
 }
 
 function keptOf(before: LoadedRules, after: LoadedRules): number {

@@ -4,7 +4,10 @@
 //   stdin, HTTP ─▶ router inside ──own slices: a function call──▶ Slicelet ─▶ engine ─▶ sinks
 //                       └───────────others': POST /api/v1/batch──▶ their Slicelets
 import { setTimeout as delay } from "node:timers/promises";
+import { hasClosed } from "../aggregate/due.js";
 import type { Engine } from "../aggregate/engine.js";
+import type { Rule } from "../aggregate/rule.js";
+import type { RulesInForce } from "../aggregate/ruleVersions.js";
 import { counted } from "../base/counted.js";
 import { Aggregator } from "../drive/aggregator.js";
 import { shardedLedger } from "../drive/shardedLedger.js";
@@ -20,6 +23,7 @@ import { crash } from "./crash.js";
 import { readListenOptions } from "./listenOptions.js";
 import { openSinks, sinkEntries } from "./openSinks.js";
 import { UsageError } from "./options.js";
+import { goOnWith } from "./reloader.js";
 import { doorsForPeers, type Entrance, makeDoors, openServer, statsOf } from "./shardedDoors.js";
 import { layGround, type Members, openInnerRouter, openOwner, type ShardedOptions } from "./shardedMembers.js";
 
@@ -85,17 +89,8 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
   });
   const owner = openOwner(ground, aggregator);
   const router = openInnerRouter(ground, owner);
-  ground.rules.follow({
-    onRules: (parsed) => {
-      router.useRules(parsed);
-      if (parsed !== first) aggregator.reload(openEmpty(parsed.rules, ground.clock.now()));
-    },
-    onAssignment: (assignment) => {
-      router.assignment(assignment);
-      owner.assignment(assignment);
-    },
-  });
   const members: Members = { ...ground, watched: { aggregator, sinks, answers: entrance.answers }, owner, router, startedMs: ground.clock.now() };
+  follow(members, first, openEmpty);
   entrance.inside = members;
   routes.push(...doorsForPeers(members));
   await aggregator.start();
@@ -117,6 +112,27 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
   await Promise.all([ground.assigner.close(), server.close(200)]);
   ground.sender.close();
   farewell(members, { undelivered, unsent: stopped.rowsUnsent });
+}
+
+/** From here on router and owner hear of Assignments, and go on with other rules when there are some. */
+function follow(
+  { rules, router, owner, watched, clock, log }: Members,
+  first: RulesInForce,
+  open: (rules: readonly Rule[], ms: number) => Engine,
+): void {
+  const { aggregator } = watched;
+  rules.follow({
+    onRules: (inForce) => {
+      router.useRules(inForce);
+      const problem = inForce === first ? undefined : goOnWith(aggregator, () => open(inForce.rules, clock.now()));
+      if (problem !== undefined) log.error(`rules: ${problem}; here the old ones go on; raise --memory-max, old and new state must fit side by side`);
+    },
+    hasClosed: (rule, ms) => hasClosed(aggregator.engine, rule, ms),
+    onAssignment: (assignment) => {
+      router.assignment(assignment);
+      owner.assignment(assignment);
+    },
+  });
 }
 
 /**

@@ -22,7 +22,7 @@ import type { EndOptions } from "./aggregateEnds.js";
 import { crash } from "./crash.js";
 import type { Listening, ListenOptions } from "./listenOptions.js";
 import { loadOutputs } from "./loadOutputs.js";
-import { openRouter } from "./openRouter.js";
+import { HOLD_MS, openRouter } from "./openRouter.js";
 import { ShardedRules } from "./shardedRules.js";
 import { version } from "./version.js";
 
@@ -80,13 +80,13 @@ export async function layGround(about: Pick<Ground, "options" | "listening" | "l
       log.warn(`assigner ${message}; everything goes on, but nothing moves`, "assigner");
     },
   });
-  const rules = new ShardedRules({ assigner, outputs, naming: options.naming, log });
+  const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
+  const rules = new ShardedRules({ assigner, outputs, naming: options.naming, clock, holdMs: HOLD_MS, log });
   const sender = new BatchSender({
     timeoutMs: ROUTER_DEFAULTS.timeoutMs,
     connectionsPerOwner: ROUTER_DEFAULTS.window * 2,
     token: listening.ownToken,
   });
-  const clock = new SteadyClock({ wall: () => Date.now(), monotonic: () => performance.now() });
   return { options, listening, log, clock, outputs, self, assigner, rules, sender };
 }
 
@@ -96,6 +96,9 @@ export function openOwner({ options, listening, self, clock, log, rules }: Groun
     now: () => clock.now(),
     warn: (message) => {
       log.warn(message);
+    },
+    onForgotten: () => {
+      rules.seemsIncomplete();
     },
   });
   return new SliceletDriver({

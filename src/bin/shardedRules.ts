@@ -1,7 +1,13 @@
-// The rules of a process that gets them from the assigner: the first ones, and newer ones when an Assignment names them.
+// The rules of a process that gets them from the assigner: the first ones, newer ones when an Assignment names them, and fewer again
+// when everything that changed with the newest is over.
+//
+//   assigner ─newest, and those before it while they matter─▶ versions ─rulesInForce─▶ follower ─every second: what is over goes─┐
+//   router ──a newer one, offered───────────────────────────▶     ▲──────────────────────────────────────────────────────────────┘
 import { setTimeout as delay } from "node:timers/promises";
 import type { Output } from "../aggregate/output.js";
-import { type ParsedVersion, parseRuleVersion } from "../aggregate/ruleVersions.js";
+import type { Rule } from "../aggregate/rule.js";
+import { isOver, type ParsedVersion, parseRuleVersion, type RulesInForce, rulesInForce, type Versions } from "../aggregate/ruleVersions.js";
+import type { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
 import type { AssignerClient } from "../http/assignerClient.js";
 import type { Assignment } from "../slice/assignment.js";
@@ -11,12 +17,18 @@ export interface ShardedRulesOptions {
   readonly assigner: Pick<AssignerClient, "rules" | "assignment" | "connected">;
   readonly outputs: ReadonlyMap<string, Output>;
   readonly naming: "telegraf" | "vmagent";
+  readonly clock: Pick<SteadyClock, "now">;
+  /** How long a declared backlog holds a Window. */
+  readonly holdMs: number;
   readonly log: Log;
 }
 
 export interface RulesFollower {
-  onRules(parsed: ParsedVersion): void;
+  /** What is in force from now on. */
+  onRules(rules: RulesInForce): void;
   onAssignment(assignment: Assignment): void;
+  /** Whether all Windows of a rule in force that start before a time are closed here. Without: who follows has no Windows. */
+  hasClosed?(rule: Rule, beforeMs: number): boolean;
 }
 
 const AGAIN_MS = 1000;
@@ -25,13 +37,14 @@ export class ShardedRules {
   readonly #options: ShardedRulesOptions;
   /** Hashes that have been in force here: batches that name them are understood. */
   readonly #known = new Set<string>();
-  #current = "";
-  /** By the newest Assignment. */
+  #inForce: RulesInForce | undefined;
+  /** Hash that the newest Assignment names. */
   #named = "";
-  #activeFromMs = Number.NEGATIVE_INFINITY;
-  #first: ParsedVersion | undefined;
+  /** There may be versions between those that are known. */
+  #hasGaps = false;
   #follower: RulesFollower | undefined;
   #asking = false;
+  #expiring: NodeJS.Timeout | undefined;
 
   constructor(options: ShardedRulesOptions) {
     this.#options = options;
@@ -42,15 +55,11 @@ export class ShardedRules {
   }
 
   /** Asks until there are some, or the process ends. */
-  async first(): Promise<ParsedVersion> {
+  async first(): Promise<RulesInForce> {
     for (;;) {
-      const parsed = await this.#read();
-      if (typeof parsed !== "string") {
-        this.#first = parsed;
-        if (this.#follower !== undefined) this.#take(parsed);
-        return parsed;
-      }
-      this.#options.log.warn(`no rules yet: ${parsed}`, "rules");
+      const versions = await this.#read();
+      if (typeof versions !== "string") return this.#take(versions);
+      this.#options.log.warn(`no rules yet: ${versions}`, "rules");
       // Alone it keeps no process alive: one that is told to stop while it waits has closed everything else.
       await delay(AGAIN_MS, undefined, { ref: false });
     }
@@ -59,7 +68,10 @@ export class ShardedRules {
   /** From here on newer ones are taken over; the first ones, if they are there, at once. */
   follow(follower: RulesFollower): void {
     this.#follower = follower;
-    if (this.#first !== undefined) this.#take(this.#first);
+    if (this.#inForce !== undefined) follower.onRules(this.#inForce);
+    this.#expiring ??= setInterval(() => {
+      this.expire();
+    }, AGAIN_MS).unref();
   }
 
   /** An Assignment has come, which names the rules in force. */
@@ -79,17 +91,23 @@ export class ShardedRules {
     const assignment = assigner.connected ? undefined : await assigner.assignment();
     if (assignment?.ok === true) this.assignment(assignment.value);
     if (this.#lacks) {
-      const parsed = await this.#read();
-      if (typeof parsed === "string") log.warn(`the newest rules cannot be had: ${parsed}`, "rules");
-      else this.#take(parsed);
+      const before = this.#inForce;
+      const versions = await this.#read();
+      if (typeof versions === "string") log.warn(`the newest rules cannot be had: ${versions}`, "rules");
+      else if (this.#inForce === before) {
+        // Else a router was faster, perhaps with newer ones: it is asked again.
+        this.#hasGaps = false;
+        this.#take(versions);
+      }
     }
     this.#asking = false;
     if (this.#lacks) setTimeout(() => void this.catchUp(), AGAIN_MS).unref();
   }
 
-  /** Not while the first ones are waited for. */
-  get #lacks(): boolean {
-    return this.#current !== "" && this.#named !== "" && this.#named !== this.#current;
+  /** State of rules has been seen that are not in force here: what is known of the versions may not be all. */
+  seemsIncomplete(): void {
+    this.#hasGaps = true;
+    void this.catchUp();
   }
 
   /**
@@ -97,28 +115,87 @@ export class ShardedRules {
    * what is in force stays. What is wrong with it; undefined: nothing.
    */
   offer(version: RuleVersion): string | undefined {
-    if (version.activeFromMs <= this.#activeFromMs) {
+    const before = this.#inForce?.versions ?? [];
+    const [newest] = before;
+    if (newest !== undefined && version.activeFromMs <= newest.version.activeFromMs) {
       this.#known.add(version.hash);
       return undefined;
     }
     const parsed = parseRuleVersion(version, this.#options);
     if (typeof parsed === "string") return parsed;
-    this.#take(parsed);
+    this.#take([parsed, ...before]);
+    if (version.previous !== newest?.version.hash) this.seemsIncomplete();
     return undefined;
   }
 
-  #take(parsed: ParsedVersion): void {
-    const { hash, activeFromMs } = parsed.version;
-    if (hash === this.#current) return;
-    this.#follower?.onRules(parsed);
-    this.#current = hash;
-    this.#activeFromMs = activeFromMs;
-    this.#known.add(hash);
+  /** Not while the first ones are waited for. */
+  get #lacks(): boolean {
+    if (this.#inForce === undefined) return false;
+    return this.#hasGaps || (this.#named !== "" && this.#named !== this.#inForce.versions[0].version.hash);
   }
 
-  /** The newest rules, or why there are none. */
-  async #read(): Promise<ParsedVersion | string> {
-    const read = await this.#options.assigner.rules();
-    return read.ok ? parseRuleVersion(read.value, this.#options) : read.error;
+  #take(versions: Versions): RulesInForce {
+    const { clock, holdMs } = this.#options;
+    const before = this.#inForce;
+    const inForce = rulesInForce(versions, clock.now(), holdMs);
+    for (const { version } of inForce.versions) this.#known.add(version.hash);
+    if (before !== undefined && hashesOf(before) === hashesOf(inForce)) return before;
+    this.#inForce = inForce;
+    this.#follower?.onRules(inForce);
+    return inForce;
   }
+
+  /** Rules go that no Window is open of any more, and versions that nothing is open of. */
+  expire(): void {
+    const { clock, holdMs } = this.#options;
+    const before = this.#inForce;
+    if (before === undefined || before.versions.length === 1) return;
+    const next = rulesInForce(before.versions, clock.now(), holdMs);
+    if (next.rules.length === before.rules.length && next.versions.length === before.versions.length) return;
+    // A slice that was taken over of late holds its Windows for longer.
+    const isOpen = (rule: Rule, ms: number): boolean => isOver(rule, ms, clock.now() - holdMs) && this.#follower?.hasClosed?.(rule, ms) === false;
+    if (before.rules.some((rule) => boundsOf(rule).some((ms) => isOpen(rule, ms)))) return;
+    this.#inForce = next;
+    this.#follower?.onRules(next);
+  }
+
+  /** The newest version and those before it that something is still open of, or why there are none. */
+  async #read(): Promise<Versions | string> {
+    const { assigner, clock, holdMs } = this.#options;
+    const read = await assigner.rules();
+    if (!read.ok) return read.error;
+    const newest = this.#parse(read.value);
+    if (typeof newest === "string") return newest;
+    const older: ParsedVersion[] = [];
+    for (let hash = read.value.previous; hash !== undefined; hash = older.at(-1)?.version.previous) {
+      const previous = await this.#version(hash);
+      if (typeof previous === "string") return `version ${hash}: ${previous}`;
+      older.push(previous);
+      if (rulesInForce([newest, ...older], clock.now(), holdMs).versions.length <= older.length) break;
+    }
+    return [newest, ...older];
+  }
+
+  async #version(hash: string): Promise<ParsedVersion | string> {
+    const known = this.#inForce?.versions.find(({ version }) => version.hash === hash);
+    if (known !== undefined) return known;
+    const read = await this.#options.assigner.rules(hash);
+    return read.ok ? this.#parse(read.value) : read.error;
+  }
+
+  #parse(version: RuleVersion): ParsedVersion | string {
+    const known = this.#inForce?.versions.find(({ version: { hash } }) => hash === version.hash);
+    return known ?? parseRuleVersion(version, this.#options);
+  }
+}
+
+function hashesOf({ versions }: RulesInForce): string {
+  return versions.map(({ version }) => version.hash).join();
+}
+
+/** Times at which a rule, or outputs of it, begin or end. */
+function boundsOf({ validity, outputs }: Rule): number[] {
+  return [validity, ...outputs.map((output) => output.validity)]
+    .flatMap((bounds) => (bounds === undefined ? [] : [bounds.fromMs, bounds.untilMs]))
+    .filter((ms) => Number.isFinite(ms));
 }

@@ -16,6 +16,8 @@ export interface EngineHoldingsOptions {
   readonly engine: () => Engine;
   readonly now: () => number;
   readonly warn: (message: string) => void;
+  /** A copy has state of rules that are not in force here. */
+  readonly onForgotten?: () => void;
 }
 
 /** What the next increment of a range is since; only in the engine that made it. */
@@ -91,6 +93,7 @@ export class EngineHoldings implements Holdings {
       this.#arrived = outbox;
       if (forgottenGroups === 0) return "stored";
       // State that would be forgotten here stays where it is.
+      this.#options.onForgotten?.();
       this.#refuse(range, `${String(forgottenGroups)} groups are of rules that are not in force here: ${forgottenRules.join(", ")}`);
     } catch (error) {
       if (!(error instanceof SnapshotError)) throw error;

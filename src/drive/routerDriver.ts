@@ -3,13 +3,13 @@
 //
 //   starting ──rules and a first Assignment──▶ running ──stop──▶ stopping: no input, deliver, say goodbye ──▶ stopped
 //
-// Several versions of the rules are in force for a while: lines go to the owners of each one's groups, who know which is whose.
+// While several versions of the rules are in force lines go to the owners of each one's groups, who know which window is whose.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { LineDocument } from "../aggregate/lineDocument.js";
 import type { Output } from "../aggregate/output.js";
 import { Partition } from "../aggregate/partition.js";
 import type { Rule } from "../aggregate/rule.js";
-import type { ParsedVersion } from "../aggregate/ruleVersions.js";
+import type { RulesInForce } from "../aggregate/ruleVersions.js";
 import type { SeriesDocument } from "../aggregate/seriesDocument.js";
 import type { SteadyClock } from "../base/clock.js";
 import { counted } from "../base/counted.js";
@@ -35,7 +35,7 @@ export interface RouterDriverOptions {
   readonly naming: "telegraf" | "vmagent";
   /** Of the partition. */
   readonly memoryBytesMax: number;
-  /** How long a declared backlog holds a window, and old rules are kept. */
+  /** How long a declared backlog holds a window. */
   readonly holdMs: number;
   readonly delivery: Delivery;
   /** An Assignment newer than known is about: get it. */
@@ -46,19 +46,13 @@ export interface RouterDriverOptions {
   readonly onBroken: (error: unknown) => void;
 }
 
-interface Version extends ParsedVersion {
-  /** ms: no sample goes by it any more. */
-  untilMs: number;
-}
-
 const TICK_MS = 20;
 
 export class RouterDriver {
   readonly router: Router;
   readonly #options: RouterDriverOptions;
   #partition: Partition | undefined;
-  /** In force, newest first. */
-  #versions: Version[] = [];
+  #rules: RulesInForce | undefined;
   #generation = NO_GENERATION;
   #ticking: NodeJS.Timeout | undefined;
   #stopping: Promise<RouterLeft> | undefined;
@@ -74,7 +68,6 @@ export class RouterDriver {
   start(): void {
     this.#ticking ??= setInterval(() => {
       this.#step({ kind: "tick" });
-      this.#expire();
       if (this.refusal === undefined) for (const go of this.#room.splice(0)) go();
     }, TICK_MS);
   }
@@ -94,7 +87,7 @@ export class RouterDriver {
 
   /** Hash of the newest rules; "": none yet. */
   get rules(): string {
-    return this.#versions[0]?.version.hash ?? "";
+    return this.#rules?.versions[0].version.hash ?? "";
   }
 
   /** Why no input can be taken now; undefined: it can. */
@@ -119,21 +112,17 @@ export class RouterDriver {
     this.#options.log.debug(`assignment ${formatGeneration(generation)}: ${counted(routes.length, "owner")}`);
   }
 
-  /** Takes newer rules over. */
-  useRules({ version, rules }: ParsedVersion): void {
-    const { clock, holdMs, log } = this.#options;
-    if (version.hash === this.rules) return;
-    const [before] = this.#versions;
-    if (before !== undefined) before.untilMs = Math.max(clock.now(), version.activeFromMs) + holdMs;
-    this.#versions = [
-      { version, rules, untilMs: Number.POSITIVE_INFINITY },
-      ...this.#versions.filter((known) => known.version.hash !== version.hash),
-    ];
-    this.#partitionAnew();
+  /** Goes on with other rules. */
+  useRules(inForce: RulesInForce): void {
+    this.#rules = inForce;
+    this.#partitionAnew(inForce.rules);
+    const { versions, rules } = inForce;
+    const [newest, ...older] = versions;
     const longest = Math.max(...rules.map(({ intervalMs, graceMs }) => intervalMs + graceMs), 0);
     const shortest = Math.min(...rules.map(({ intervalMs }) => intervalMs));
-    this.#step({ kind: "rules", rules: { hash: version.hash, intervalMsMin: shortest, openMsMax: longest } });
-    log.info(`rules ${version.hash}: ${counted(rules.length, "rule")}`);
+    this.#step({ kind: "rules", rules: { hash: newest.version.hash, intervalMsMin: shortest, openMsMax: longest } });
+    const beside = older.length === 0 ? "" : `, and what is still open of ${counted(older.length, "version")} before`;
+    this.#options.log.info(`rules ${newest.version.hash}: ${counted(newest.rules.length, "rule")}${beside}`);
   }
 
   /** Resolves when input can be taken. */
@@ -177,19 +166,9 @@ export class RouterDriver {
     return this.#stopping;
   }
 
-  /** Rules that no sample goes by any more leave the partition. */
-  #expire(): void {
-    const nowMs = this.#options.clock.now();
-    if (this.#versions.every(({ untilMs }) => untilMs > nowMs)) return;
-    this.#versions = this.#versions.filter(({ untilMs }) => untilMs > nowMs);
-    this.#partitionAnew();
-  }
-
-  #partitionAnew(): void {
+  #partitionAnew(rules: readonly Rule[]): void {
     const { outputs, naming, memoryBytesMax, holdMs } = this.#options;
-    const rules = new Map<string, Rule>();
-    for (const version of this.#versions) for (const rule of version.rules) if (!rules.has(rule.id)) rules.set(rule.id, rule);
-    const fresh = new Partition({ rules: [...rules.values()], outputs, naming, memoryBytesMax, holdMs });
+    const fresh = new Partition({ rules, outputs, naming, memoryBytesMax, holdMs });
     const { routes, table } = this.router.clerk;
     if (routes.length > 0) fresh.divide(table, routes.length);
     const before = this.#partition;
@@ -235,7 +214,7 @@ export class RouterDriver {
   }
 
   async #offerRules(address: string): Promise<void> {
-    const newest = this.#versions[0];
+    const newest = this.#rules?.versions[0];
     if (newest === undefined) return;
     const problem = await this.#options.delivery.offerRules(address, newest.version);
     if (problem !== undefined) this.#options.log.warn(`${address} did not take rules ${newest.version.hash}: ${problem}`, `rules ${address}`);

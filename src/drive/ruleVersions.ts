@@ -1,4 +1,5 @@
-// The versions of the rules that the assigner serves, newest first. Samples of a while ago still go by an older one, so some are kept.
+// The versions of the rules that the assigner serves, newest first. Windows of a while ago still go by an older one, so some are kept:
+// who comes anew follows them back by the hash that each names, until what changed is over (aggregate/ruleVersions.ts).
 import type { AssignerStore } from "../assign/store.js";
 import { type RuleFileText, type RuleVersion, ruleHash } from "../slice/ruleVersion.js";
 
@@ -7,7 +8,7 @@ const VERSIONS_MAX = 8;
 
 export class RuleVersions {
   readonly #store: AssignerStore;
-  /** Invariant: not empty, newest first, hashes differ. */
+  /** Invariant: not empty, newest first. */
   #versions: readonly [RuleVersion, ...RuleVersion[]];
 
   private constructor(store: AssignerStore, versions: readonly [RuleVersion, ...RuleVersion[]]) {
@@ -21,9 +22,8 @@ export class RuleVersions {
    */
   static async open(store: AssignerStore, files: readonly RuleFileText[], activeFromMs: number): Promise<RuleVersions> {
     const [newest, ...older] = await store.readRules();
-    const hash = ruleHash(files);
     if (newest === undefined) {
-      const versions = new RuleVersions(store, [{ hash, activeFromMs: 0, files }]);
+      const versions = new RuleVersions(store, [versionOf(files, 0)]);
       await store.writeRules(versions.#versions);
       return versions;
     }
@@ -33,21 +33,29 @@ export class RuleVersions {
   }
 
   get newest(): RuleVersion {
-    return this.#versions[0];
+    return this.#named(0) ?? this.#versions[0];
   }
 
   find(hash: string): RuleVersion | undefined {
-    return this.#versions.find((version) => version.hash === hash);
+    return this.#named(this.#versions.findIndex((version) => version.hash === hash));
   }
 
-  /** False: it is the newest already. Going back to an older one makes that the newest again, from then on. Throws the system's error. */
+  /** False: it is the newest already. Throws the system's error. */
   async add(files: readonly RuleFileText[], activeFromMs: number): Promise<boolean> {
-    const hash = ruleHash(files);
-    if (hash === this.newest.hash) return false;
-    const older = this.#versions.filter((version) => version.hash !== hash).slice(0, VERSIONS_MAX - 1);
-    const versions: readonly [RuleVersion, ...RuleVersion[]] = [{ hash, activeFromMs, files }, ...older];
+    if (ruleHash({ activeFromMs: 0, files }) === ruleHash({ activeFromMs: 0, files: this.newest.files })) return false;
+    const versions: readonly [RuleVersion, ...RuleVersion[]] = [versionOf(files, activeFromMs), ...this.#versions.slice(0, VERSIONS_MAX - 1)];
     await this.#store.writeRules(versions);
     this.#versions = versions;
     return true;
   }
+
+  /** With the name of the one before it, as long as that is here. */
+  #named(i: number): RuleVersion | undefined {
+    const version = this.#versions[i];
+    return version === undefined ? undefined : { ...version, previous: this.#versions[i + 1]?.hash };
+  }
+}
+
+function versionOf(files: readonly RuleFileText[], activeFromMs: number): RuleVersion {
+  return { hash: ruleHash({ activeFromMs, files }), activeFromMs, files };
 }

@@ -72,6 +72,11 @@ function missingSinks({ orphans }: Aggregator): { readonly name: string; readonl
   return [...orphans].map(([name, rows]) => ({ name, stats: { ...nothing, dropped: { no_sink: rows } } }));
 }
 
+/** A rule that ends, and one that goes on under its name: counters that sink when the first one goes would look like increases. */
+function isReplaced({ rule, untilMs }: RuleLedger, all: readonly RuleLedger[]): boolean {
+  return untilMs !== undefined && all.some((other) => other.rule === rule && other.untilMs === undefined);
+}
+
 /** Everything the /metrics page shows. */
 export function selfStats({ aggregator, sinks, answers, lines }: Watched): SelfStats {
   const ledger = aggregator.engine.ledger();
@@ -90,7 +95,7 @@ export function selfStats({ aggregator, sinks, answers, lines }: Watched): SelfS
     stdoutWaitingBytes: lines?.waitingBytes,
     losses: ledger.losses,
     flushLagSeconds: aggregator.flushLagSeconds,
-    rules: ruleStats(ledger.rules),
+    rules: ruleStats(ledger.rules.filter((rule) => !isReplaced(rule, ledger.rules))),
     sinks: [...sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })), ...missingSinks(aggregator)],
     rowsArrived: aggregator.rowsArrived,
     answers: answers.all(),

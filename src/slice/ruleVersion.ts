@@ -5,10 +5,12 @@ import { xxh64Hex } from "../base/xxh64.js";
 import { type Read, readJson } from "./wire.js";
 
 export interface RuleVersion {
-  /** ruleHash() of the files; what Assignments and batches name it by. */
+  /** ruleHash(); what Assignments and batches name it by. */
   readonly hash: string;
   /** Event time, ms since the epoch; 0: from the beginning. */
   readonly activeFromMs: number;
+  /** Hash of the version before it; undefined: none, or nobody knows it any more. */
+  readonly previous?: string | undefined;
   /** In their order. `%{NAME}` stands for nothing any more: the assigner has put in what its environment says. */
   readonly files: readonly RuleFileText[];
 }
@@ -21,20 +23,22 @@ export interface RuleFileText {
 /** How a SliceKey is made of a group is part of what rules mean. */
 const KEY_FUNCTION = "xxh64/1";
 
-export function ruleHash(files: readonly RuleFileText[]): string {
-  return xxh64Hex(JSON.stringify([KEY_FUNCTION, ...files.map(({ path, text }) => [path, text])]));
+/** The files and since when they hold: going back to files of before is another version. */
+export function ruleHash({ activeFromMs, files }: Pick<RuleVersion, "activeFromMs" | "files">): string {
+  return xxh64Hex(JSON.stringify([KEY_FUNCTION, activeFromMs, ...files.map(({ path, text }) => [path, text])]));
 }
 
 const wire = z
   .object({
     hash: z.string().max(64),
     activeFromMs: z.number(),
+    previous: z.string().max(64).optional(),
     files: z.array(z.object({ path: z.string().max(4096), text: z.string() })).max(10_000),
   })
-  .refine(({ hash, files }) => ruleHash(files) === hash, "the hash is not that of the files");
+  .refine((version) => ruleHash(version) === version.hash, "the hash is not that of the files and their time");
 
-export function encodeRuleVersion({ hash, activeFromMs, files }: RuleVersion): string {
-  return JSON.stringify({ hash, activeFromMs, files });
+export function encodeRuleVersion({ hash, activeFromMs, previous, files }: RuleVersion): string {
+  return JSON.stringify({ hash, activeFromMs, previous, files });
 }
 
 export function decodeRuleVersion(text: string): Read<RuleVersion> {

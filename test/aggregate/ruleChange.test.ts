@@ -23,7 +23,7 @@ afterEach(disposeEngines);
 function versionsOf(...texts: readonly (readonly [activeFromMs: number, text: string])[]): Versions {
   const parsed = texts.map(([activeFromMs, text]) => {
     const files = [{ path: "rules.yaml", text }];
-    const read = parseRuleVersion({ hash: ruleHash(files), activeFromMs, files }, { outputs, naming: "telegraf" });
+    const read = parseRuleVersion({ hash: ruleHash({ activeFromMs, files }), activeFromMs, files }, { outputs, naming: "telegraf" });
     if (typeof read === "string") throw new Error(read);
     return read;
   });

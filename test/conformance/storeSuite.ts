@@ -20,7 +20,7 @@ function assignment(number: number, rules = "r"): Assignment {
 
 function ruleVersion(text: string): RuleVersion {
   const files = [{ path: "a.yaml", text }];
-  return { hash: ruleHash(files), activeFromMs: 5, files };
+  return { hash: ruleHash({ activeFromMs: 5, files }), activeFromMs: 5, files };
 }
 
 export function storeSuite(place: () => StorePlace): void {

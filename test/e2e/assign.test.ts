@@ -165,7 +165,10 @@ describe("limpet assign", () => {
     expect(await read("/api/v1/rules")).toEqual(second);
     await writeFile(join(folder, "rules.yaml"), RULES);
     expect((await fetch(`${url}/api/v1/rules?active_from_ms=5`, { method: "PUT" })).status).toBe(200);
-    expect(await read("/api/v1/rules")).toMatchObject({ value: { hash: first.value.hash, activeFromMs: 5 } });
+    // The files of before from another time on are another version.
+    const third = await read("/api/v1/rules");
+    expect(third).toMatchObject({ value: { activeFromMs: 5, previous: second.value.hash, files: first.value.files } });
+    expect(await read(`/api/v1/rules/${first.value.hash}`)).toEqual(first);
   });
 
   it("tokens: --token-file for heartbeats and watching, --admin-token-file for drain", async () => {

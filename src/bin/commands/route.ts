@@ -23,7 +23,7 @@ import { routerMetricsPage } from "../../selfstat/routerMetrics.js";
 import { listen } from "../listen.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
-import { openRouter } from "../openRouter.js";
+import { HOLD_MS, openRouter } from "../openRouter.js";
 import { byteSize, duration, option, UsageError } from "../options.js";
 import { ShardedRules } from "../shardedRules.js";
 import { version } from "../version.js";
@@ -93,11 +93,11 @@ async function build(options: RouteOptions, url: string, token: string | undefin
       log.warn(`assigner ${message}; lines go where they went, and it is asked again`, "assigner");
     },
   });
-  const rules = new ShardedRules({ assigner, outputs, naming: options.naming, log });
+  const rules = new ShardedRules({ assigner, outputs, naming: options.naming, clock, holdMs: HOLD_MS, log });
   const driver = openRouter({ options, incarnation: randomBytes(5).toString("hex"), outputs, rules, sender, log, clock });
   rules.follow({
-    onRules: (parsed) => {
-      driver.useRules(parsed);
+    onRules: (inForce) => {
+      driver.useRules(inForce);
     },
     onAssignment: (assignment) => {
       driver.assignment(assignment);
