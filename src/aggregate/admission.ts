@@ -55,7 +55,7 @@ import {
   TARGET_LAST,
 } from "../kernel/layout.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
-import { findKey } from "../kernel/reader.js";
+import { nextKey } from "../kernel/reader.js";
 import { countSeries, roomForFields } from "../kernel/shape.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import { readValue } from "../kernel/value.js";
@@ -174,7 +174,7 @@ export class Admission {
   /** The Key for the raw key bytes at [from, to); 0 without memory. */
   key(from: number, to: number): number {
     const length = to - from;
-    const known = findKey(this.#root, from, length);
+    const known = nextKey(this.#root, from, length);
     if (known !== 0) {
       this.refresh(known);
       return known;
@@ -182,7 +182,7 @@ export class Admission {
     return this.#newKey(from, length);
   }
 
-  /** Makes the Key that findKey() did not find. */
+  /** Makes the Key that was not found; ROOT_HASH holds its hash. */
   #newKey(from: number, length: number): number {
     const key = allocate(this.#root, KEY_BYTES + length + 4);
     if (key === 0) return 0;
@@ -253,6 +253,11 @@ export class Admission {
       this.#line = { key, names };
       this.#addField(key, text, this.#cache.decodedField(names, name));
     }
+  }
+
+  /** Admits a series that comes with its name, whose Key has no Field, if it is like a known one. Its Field; 0: named() has to. */
+  namedLike(key: number): number {
+    return this.#shapes?.series(key) === true ? i32.load(key + KEY_FIELDS) : 0;
   }
 
   /** The one Field of the Key of a series that comes with its Prometheus name; admitted if need be. 0 without memory. */

@@ -16,6 +16,7 @@ import {
   KEY_FIELDS,
   ROOT_IGNORED,
   ROOT_MATCHED,
+  ROOT_PREVIOUS,
   ROOT_RECEIVED,
   SCRATCH_AT,
   SCRATCH_NUMBER,
@@ -91,6 +92,7 @@ function applySeries(intake: Intake, document: SeriesDocument): string {
       const problem = admit(key, intake, document);
       if (problem !== "") return problem;
     }
+    if (key !== 0) i32.store(root + ROOT_PREVIOUS, key);
     const known = key !== 0 && i32.load(key + KEY_FIELD_COUNT) > 0;
     applySamples(intake, reader, known ? i32.load(key + KEY_FIELDS) : 0);
   }
@@ -103,13 +105,21 @@ function applySeries(intake: Intake, document: SeriesDocument): string {
 /** A series that is new here. */
 function admit(key: number, { admission, parts }: Intake, document: SeriesDocument): string {
   const { reader, notes } = document;
-  const labels = reader.labels();
-  if (labels === undefined) return "its labels are damaged";
-  const series = seriesOf(labels);
-  if (!series.ok) return series.message;
-  const field = admission.named(key, series);
-  if (field !== 0 && reader.type !== 0) for (const [rule, note] of notesOf(field, parts.rules, series.name, reader.type)) notes.set(rule, note);
+  let field = admission.namedLike(key);
+  if (field === 0) {
+    const labels = reader.labels();
+    if (labels === undefined) return "its labels are damaged";
+    const series = seriesOf(labels);
+    if (!series.ok) return series.message;
+    field = admission.named(key, series);
+  }
+  if (field !== 0 && reader.type !== 0)
+    for (const [rule, note] of notesOf(field, parts.rules, () => nameIn(reader), reader.type)) notes.set(rule, note);
   return "";
+}
+
+function nameIn(reader: SeriesReader): string {
+  return reader.labels()?.find(([label]) => label === "__name__")?.[1] ?? "";
 }
 
 function applySamples({ root, parts, add, passed }: Intake, reader: SeriesReader, field: number): void {

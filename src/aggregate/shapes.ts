@@ -27,6 +27,7 @@ import {
   TAG_BYTES,
   TAG_FLAGS,
   TAG_LENGTH,
+  TAG_NAMED,
   TAG_ODD,
   TAG_SEEN,
   TAG_UNSEEN,
@@ -36,6 +37,7 @@ import {
 } from "../kernel/layout.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
 import { hashBytes } from "../kernel/reader.js";
+import { fieldLike, seriesShapeOf } from "../kernel/seriesShape.js";
 import { copyFields, fieldsLike, NEW_TAG, roomForFields, shapeOf, WANTS_LAST } from "../kernel/shape.js";
 import { tableAdd, tableAt, tableClear, tableOpen } from "../kernel/table.js";
 import type { Relevance } from "./relevantTags.js";
@@ -94,6 +96,12 @@ export class Shapes {
     const shape = this.#find(key + KEY_BYTES, i32.load(key + KEY_LENGTH));
     const count = shape <= 0 ? 0 : fieldsLike(this.#root, key, shape, at, end);
     return count > 0 && this.#copy(key, count);
+  }
+
+  /** Admits a series that came with its name, whose Key has no Field yet. False: Admission has to. */
+  series(key: number): boolean {
+    const shape = this.#find(key + KEY_BYTES, i32.load(key + KEY_LENGTH));
+    return shape > 0 && fieldLike(this.#root, shape) === 1 && this.#copy(key, 1);
   }
 
   #copy(key: number, count: number): boolean {
@@ -161,8 +169,9 @@ export class Shapes {
   /** The Shape of a key; 0: none yet (its bytes are at COMPOSED_AT), negative: it cannot have one. */
   #find(at: number, length: number): number {
     this.#follow();
+    const named = isNamed(at);
     for (let learned = 0; learned < LEARNED_MAX; learned++) {
-      const shape = shapeOf(this.#root, at, length);
+      const shape = named ? seriesShapeOf(this.#root, at, length) : shapeOf(this.#root, at, length);
       if (shape !== NEW_TAG) return shape;
       if (!this.#learnTag(i32.load(this.#root + ROOT_AT), i32.load(this.#root + ROOT_SHAPE_LENGTH))) return -1;
     }
@@ -179,6 +188,7 @@ export class Shapes {
     const odd = label !== text || label === "__name__";
     i32.store(tag + TAG_LENGTH, length);
     i32.store(tag + TAG_FLAGS, odd ? TAG_ODD : this.#options.relevance(text, label) ? TAG_SEEN : TAG_UNSEEN);
+    i32.store(tag + TAG_NAMED, text === "__name__" || this.#options.relevance(text, text) ? TAG_SEEN : TAG_UNSEEN);
     heap8.copyWithin(tag + TAG_BYTES, at, at + length);
     if (tableAdd(root, root + ROOT_TAGS, hashBytes(at, length), tag) === 1) return true;
     release(root, tag, TAG_BYTES + length + 4);
@@ -213,14 +223,47 @@ export class Shapes {
 
   /** XXH64 of the series' identity (sliceBytes.ts), from a plain key. */
   #seriesHash(key: number, name: Buffer): { readonly low: number; readonly high: number } {
-    const end = key + KEY_BYTES + i32.load(key + KEY_LENGTH);
-    const tags = this.#sortedTags(key + KEY_BYTES, end);
+    const start = key + KEY_BYTES;
+    const end = start + i32.load(key + KEY_LENGTH);
     if (this.#identity.length < name.length + end - key) this.#identity = Buffer.allocUnsafe(2 * (name.length + end - key));
     const identity = this.#identity;
     identity.set(name);
-    let at = name.length;
-    identity[at++] = 0xff;
-    for (const tag of tags) {
+    identity[name.length] = 0xff;
+    const at = isNamed(start) ? this.#addLabels(start, end, name.length + 1) : this.#addTags(start, end, name.length + 1);
+    xxh64Halves(identity.subarray(0, at), this.#halves, 0);
+    return { low: (this.#halves[1] ?? 0) | 0, high: (this.#halves[0] ?? 0) | 0 };
+  }
+
+  /** Adds the labels of a series that came with its name, which are sorted, to the identity. Returns where they end. */
+  #addLabels(from: number, end: number, to: number): number {
+    let at = to;
+    // Each is `0a len 0a len name 12 len value`; of two bytes is only the length of a label or of its value.
+    for (let p = from + 2; p < end; ) {
+      p += i32.load8_u(p + 1) < 0x80 ? 3 : 4;
+      const name = p + 1;
+      const nameEnd = name + i32.load8_u(p);
+      const long = i32.load8_u(nameEnd + 1) >= 0x80;
+      const value = nameEnd + (long ? 3 : 2);
+      p = value + (long ? (i32.load8_u(nameEnd + 1) & 0x7f) + (i32.load8_u(nameEnd + 2) << 7) : i32.load8_u(nameEnd + 1));
+      if (isNameLabel(name, nameEnd)) continue;
+      at = this.#addText(name, nameEnd, at);
+      at = this.#addText(value, p, at);
+    }
+    return at;
+  }
+
+  #addText(from: number, end: number, to: number): number {
+    let at = to;
+    for (let p = from; p < end; p++) this.#identity[at++] = i32.load8_u(p);
+    this.#identity[at] = 0xff;
+    return at + 1;
+  }
+
+  /** Adds the tags of a line's plain key to the identity. Returns where they end. */
+  #addTags(from: number, end: number, to: number): number {
+    const identity = this.#identity;
+    let at = to;
+    for (const tag of this.#sortedTags(from, end)) {
       for (let p = tag; p < end; p++) {
         const c = i32.load8_u(p);
         if (c === 0x2c) break;
@@ -228,8 +271,7 @@ export class Shapes {
       }
       identity[at++] = 0xff;
     }
-    xxh64Halves(identity.subarray(0, at), this.#halves, 0);
-    return { low: (this.#halves[1] ?? 0) | 0, high: (this.#halves[0] ?? 0) | 0 };
+    return at;
   }
 
   /** Addresses of a plain key's tags, in the order of their names. Telegraf sorts them; other senders need not. */
@@ -245,6 +287,17 @@ export class Shapes {
     return tags;
   }
 }
+
+/** Whether key bytes are those of a series that came with its name. */
+function isNamed(at: number): boolean {
+  return i32.load8_u(at) === 10 && i32.load8_u(at + 1) === 10;
+}
+
+function isNameLabel(from: number, end: number): boolean {
+  return end - from === NAME_LABEL.length && NAME_LABEL.every((byte, i) => i32.load8_u(from + i) === byte);
+}
+
+const NAME_LABEL = Buffer.from("__name__");
 
 /** Whether one tag's name sorts before another's. Each ends at its `=`. */
 function isBefore(a: number, b: number): boolean {

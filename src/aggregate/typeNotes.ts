@@ -15,8 +15,8 @@ import type { CompiledRule } from "./compile.js";
 
 const SUMS = ["sum_samples", "sum_samples_total"];
 
-/** Rule name -> note, for the rules that want the Field. */
-export function* notesOf(field: number, rules: readonly CompiledRule[], metric: string, type: number): Generator<readonly [string, string]> {
+/** Rule name -> note, for the rules that want the Field. `metric`: asked for its name only when there is one. */
+export function* notesOf(field: number, rules: readonly CompiledRule[], metric: () => string, type: number): Generator<readonly [string, string]> {
   const count = i32.load(field + FIELD_TARGET_COUNT);
   for (let i = 0; i < count; i++) {
     const group = i32.load(i32.load(field + FIELD_TARGETS) + i * TARGET_BYTES + TARGET_GROUP);
@@ -27,13 +27,13 @@ export function* notesOf(field: number, rules: readonly CompiledRule[], metric: 
   }
 }
 
-function noteOf({ rule, flags, outputs }: CompiledRule, metric: string, type: number): string | undefined {
+function noteOf({ rule, flags, outputs }: CompiledRule, metric: () => string, type: number): string | undefined {
   if ((flags & FLAG_DELTA) !== 0) return undefined;
   const names = outputs.map(({ output }) => output.name);
   if (type === TYPE_GAUGE && (flags & KIND_COUNTER) !== 0)
-    return `rule ${rule.name} counts the increases of ${metric}, which its sender calls a gauge: every fall will look like a reset; use avg, min, max or last for it`;
+    return `rule ${rule.name} counts the increases of ${metric()}, which its sender calls a gauge: every fall will look like a reset; use avg, min, max or last for it`;
   const sum = names.find((name) => SUMS.includes(name));
   if (type === TYPE_COUNTER && sum !== undefined)
-    return `rule ${rule.name} makes ${sum} of ${metric}, which its sender calls a counter: running totals are added up; use total, increase or rate_sum for it`;
+    return `rule ${rule.name} makes ${sum} of ${metric()}, which its sender calls a counter: running totals are added up; use total, increase or rate_sum for it`;
   return undefined;
 }

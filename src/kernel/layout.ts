@@ -170,6 +170,8 @@ export const TAG_LENGTH: i32 = 0;
 export const TAG_FLAGS: i32 = 4;
 /** ROOT_TAG_MARK of the key it was last seen in. */
 export const TAG_MARK: i32 = 8;
+/** TAG_UNSEEN or TAG_SEEN, where it is a label of a series that comes with its name. */
+export const TAG_NAMED: i32 = 12;
 export const TAG_BYTES: i32 = 16;
 export const TAG_UNSEEN: i32 = 0;
 export const TAG_SEEN: i32 = 1;

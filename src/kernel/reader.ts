@@ -132,6 +132,18 @@ export function findKey(root: i32, p: i32, length: i32): i32 {
   return key;
 }
 
+/** As findKey; looks first whether it is the Key that followed the previous one last time. Who uses it sets ROOT_PREVIOUS. */
+export function nextKey(root: i32, p: i32, length: i32): i32 {
+  const previous: i32 = i32.load(root + ROOT_PREVIOUS);
+  if (previous != 0) {
+    const predicted: i32 = i32.load(previous + KEY_NEXT);
+    if (predicted != 0 && i32.load(predicted + KEY_LENGTH) == length && equalBytes(p, predicted + KEY_BYTES, length) == 1) return predicted;
+  }
+  const key: i32 = findKey(root, p, length);
+  if (key != 0 && previous != 0) i32.store(previous + KEY_NEXT, key);
+  return key;
+}
+
 /** The Key of the line at `p`: the predicted one, or by look-up. 0: unusual; NEW: ROOT_AT holds the length of a new key. */
 function keyOf(root: i32, p: i32): i32 {
   const previous: i32 = i32.load(root + ROOT_PREVIOUS);

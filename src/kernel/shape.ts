@@ -127,7 +127,7 @@ export function shapeOf(root: i32, at: i32, length: i32): i32 {
 }
 
 /** Whether a rule that wants the field may have no room for its series beside those of `count` others: whom to refuse is not ours. */
-function isCapped(field: i32, count: i32): i32 {
+export function isCapped(field: i32, count: i32): i32 {
   const targetCount: i32 = i32.load(field + FIELD_TARGET_COUNT);
   if (targetCount == 0) return 0;
   const targets: i32 = i32.load(field + FIELD_TARGETS);

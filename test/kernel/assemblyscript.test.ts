@@ -7,6 +7,7 @@
 //        └──────── equal, byte for byte ─┘
 import { afterAll, expect, test } from "@jest/globals";
 import type { RuleValidity } from "#limpet/aggregate/rule.js";
+import { SeriesDocument } from "#limpet/aggregate/seriesDocument.js";
 import { releaseCell } from "#limpet/kernel/cell.js";
 import { addToTotal, foldRates } from "#limpet/kernel/counter.js";
 import {
@@ -24,7 +25,8 @@ import {
 import { heap8, PAGE_BYTES } from "#limpet/kernel/memory.js";
 import { returnPages, takePages } from "#limpet/kernel/pages.js";
 import { addHeld } from "#limpet/kernel/plan.js";
-import { run } from "#limpet/kernel/reader.js";
+import { nextKey, run } from "#limpet/kernel/reader.js";
+import { fieldLike, seriesShapeOf } from "#limpet/kernel/seriesShape.js";
 import { copyFields, fieldsLike, NEW_TAG, shapeOf } from "#limpet/kernel/shape.js";
 import { addSketch, openSketch, releaseSketch } from "#limpet/kernel/sketch.js";
 import { tableAdd, tableProbe } from "#limpet/kernel/table.js";
@@ -49,6 +51,7 @@ const RULES = `
 const javascript: KernelExports = {
   ...{ run, addHeld, addToTotal, foldRates, releaseCell, tableAdd, tableProbe },
   ...{ openSketch, addSketch, releaseSketch, shapeOf, fieldsLike, copyFields },
+  ...{ nextKey, seriesShapeOf, fieldLike },
 };
 
 afterAll(disposeEngines);
@@ -81,6 +84,26 @@ async function wasmKernel(): Promise<{ readonly kernel: KernelExports; readonly 
   return { kernel: instance.exports as unknown as KernelExports, bytes, taken };
 }
 
+/** `0a len (0a len name 12 len value)` of "name value" texts, none longer than two bytes can say. */
+function labelBytes(labels: readonly string[]): Buffer {
+  const field = (tag: number, bytes: Buffer): Buffer => {
+    const length = bytes.length < 128 ? [bytes.length] : [(bytes.length & 127) | 128, bytes.length >> 7];
+    return Buffer.concat([Buffer.of(tag, ...length), bytes]);
+  };
+  return Buffer.concat(
+    labels.map((label) => {
+      const [name = "", value = ""] = label.split(" ");
+      return field(0x0a, Buffer.concat([field(0x0a, Buffer.from(name)), field(0x12, Buffer.from(value))]));
+    }),
+  );
+}
+
+/** A TimeSeries of a WriteRequest with one sample of 0 at START. */
+function seriesBytes(...labels: readonly string[]): Buffer {
+  const content = Buffer.concat([labelBytes(labels), Buffer.of(0x12, 7, 0x10, 0x80, 0xd0, 0x95, 0xff, 0xbc, 0x31)]);
+  return Buffer.concat([Buffer.of(0x0a, content.length), content]);
+}
+
 function lines(seed: number, keys: readonly string[]): string {
   const random = seededRandom(seed);
   let text = "";
@@ -111,6 +134,9 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
   const keys = Array.from({ length: 80 }, (_, i) => `${i % 2 === 0 ? "g" : "c"},host=h${String(i % 70)},n=${String(i)}`);
   keys.push("g,host=h2,n=2,pod=a");
   feedLines(engine, START, ...keys.map((key) => `${key} ${key.startsWith("c") ? "n=1i" : 'f=1,s="",b=t'} ${String(START)}`));
+  const document = new SeriesDocument(Buffer.concat(["pod a", "pod b"].map((pod) => seriesBytes("__name__ g_f", "host h2", "n 2", pod))), "1.0");
+  engine.step(START, { kind: "document", document });
+  expect([document.samples, document.invalid]).toEqual([2, 0]);
   const differences = (): number => Buffer.compare(bytes, heap8.subarray(0, bytes.length));
   bytes.set(heap8.subarray(0, bytes.length));
 
@@ -155,6 +181,21 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
     expect(count).toBe(fields);
     if (fields > 0) expect(both((side) => side.copyFields(root, known, fields))).toBe(1);
   }
+  for (const [shape, ...labels] of [
+    [1, "__name__ g_f", "host h2", "n 2", "pod z"],
+    [1, "__name__ g_f", "host h2", "n 2", `pod ${"z".repeat(150)}`],
+    [0, "__name__ g_f", "host h2", "n 3"],
+    [NEW_TAG, "__name__ g_f", "zone x"],
+    [-1, "host h2", "__name__ g_f"],
+    [-1, "__name__ g_f", "host ö"],
+  ] as const) {
+    const key = Buffer.concat([Buffer.from("\n\n"), labelBytes(labels)]);
+    for (const memory of [bytes, heap8]) memory.set(key, at);
+    const found = both((side) => side.seriesShapeOf(root, at, key.length)) ?? 0;
+    expect(Math.min(found, 1)).toBe(shape);
+    if (found > 0) expect(both((side) => side.fieldLike(root, found))).toBe(1);
+    expect(both((side) => side.nextKey(root, at, key.length))).toBe(0);
+  }
   expect(differences()).toBe(0);
 
   const sketch = both((side) => side.openSketch(root)) ?? 0;
@@ -183,6 +224,6 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
   expect(engine.ledger().rules.at(-1)?.pairsApplied).toBeGreaterThan(500);
   for (let hash = -500; hash < 1500; hash++) both((side) => side.tableAdd(root, root + ROOT_KEYS, hash * 65_537, root));
   for (let hash = -500; hash < 1500; hash++) expect(both((side) => side.tableProbe(root + ROOT_KEYS, hash * 65_537, -1))).toBeGreaterThanOrEqual(0);
-  expect(i32.load(root + ROOT_KEYS + TABLE_COUNT)).toBe(2000 + keys.length);
+  expect(i32.load(root + ROOT_KEYS + TABLE_COUNT)).toBe(2002 + keys.length);
   expect(differences()).toBe(0);
 }, 30_000);

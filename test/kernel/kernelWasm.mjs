@@ -27,6 +27,7 @@ const ENTRY = [
   "pass",
   "plan",
   "reader",
+  "seriesShape",
   "set",
   "shape",
   "sketch",
