@@ -55,7 +55,7 @@ import {
   TARGET_LAST,
 } from "../kernel/layout.js";
 import { heap8, heapBuffer } from "../kernel/memory.js";
-import { nextKey } from "../kernel/reader.js";
+import { follow, nextKey } from "../kernel/reader.js";
 import { countSeries, roomForFields } from "../kernel/shape.js";
 import { tableAdd, tableAt, tableProbe } from "../kernel/table.js";
 import { readValue } from "../kernel/value.js";
@@ -179,7 +179,9 @@ export class Admission {
       this.refresh(known);
       return known;
     }
-    return this.#newKey(from, length);
+    const key = this.#newKey(from, length);
+    if (key !== 0) follow(this.#root, key);
+    return key;
   }
 
   /** Makes the Key that was not found; ROOT_HASH holds its hash. */

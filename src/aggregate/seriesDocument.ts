@@ -5,6 +5,7 @@
 // Staleness markers say that a series ended, NaN and the infinities cannot be summed, native histograms are no numbers: all are
 // ignored, with a reason. A series that cannot be is left out and counted; the others of its request are applied.
 import {
+  BODY_AT,
   COMPOSED_AT,
   COMPOSED_BYTES,
   IGNORED_HISTOGRAM,
@@ -34,6 +35,14 @@ const LABELS_SHIFT = 8;
 /** Longest labels of one series, in bytes. */
 export const LABEL_BYTES_MAX = COMPOSED_BYTES - INPUT_SLACK;
 
+/** Part of a request that lies in kernel memory, two bytes behind BODY_AT, for as long as no other document is read. */
+interface Window {
+  start: number;
+  end: number;
+}
+
+const WINDOW_BYTES = 65_536;
+
 /** A remote-write request on its way in. */
 export class SeriesDocument {
   readonly kind = "series";
@@ -42,6 +51,7 @@ export class SeriesDocument {
   /** Series left out, and the first one's number (from 1) and reason. */
   invalid = 0;
   problem: string | undefined;
+  readonly window: Window = { start: 0, end: 0 };
   /** Series read, those left out included. */
   read = 0;
   /** Samples and native histograms of the good series. */
@@ -65,6 +75,7 @@ export class SeriesDocument {
 /** Applies the next piece of a document that is not done. */
 export function readSeries(intake: Intake, document: SeriesDocument): void {
   const { reader } = document;
+  document.window.end = 0;
   for (let entries = 0; entries < PIECE_ENTRIES; entries += 1 + reader.samples.count + (reader.labelsLength >> LABELS_SHIFT)) {
     if (!reader.next()) {
       document.done = true;
@@ -83,10 +94,7 @@ function applySeries(intake: Intake, document: SeriesDocument): string {
   const { samples, labelsLength } = reader;
   if (labelsLength > LABEL_BYTES_MAX) return `labels of ${String(labelsLength)} bytes, more than ${String(LABEL_BYTES_MAX)}`;
   if (samples.count > 0) {
-    const at = root + COMPOSED_AT;
-    i32.store8(at, 10);
-    i32.store8(at + 1, 10);
-    reader.writeLabels(heap8, at + 2);
+    const at = keyBytes(root, document);
     const key = admission.key(at, at + 2 + labelsLength);
     if (key !== 0 && i32.load(key + KEY_FIELD_COUNT) === 0) {
       const problem = admit(key, intake, document);
@@ -100,6 +108,28 @@ function applySeries(intake: Intake, document: SeriesDocument): string {
   document.histograms += reader.histograms;
   ignore(root, IGNORED_HISTOGRAM, reader.histograms);
   return "";
+}
+
+/** Puts the key bytes of the current series into kernel memory; returns where. */
+function keyBytes(root: number, { reader, window }: SeriesDocument): number {
+  const { labelsAt, labelsLength } = reader;
+  let at = root + COMPOSED_AT;
+  if (labelsAt < 0 || labelsLength > WINDOW_BYTES) reader.writeLabels(heap8, at + 2);
+  else {
+    if (labelsAt + labelsLength > window.end) openWindow(root, reader.bytes, window, labelsAt);
+    at = root + BODY_AT + labelsAt - window.start;
+  }
+  // Within a window, over what stood before the labels, which was read already.
+  i32.store8(at, 10);
+  i32.store8(at + 1, 10);
+  return at;
+}
+
+/** Shows what of the request begins at `from`. One copy of many series is cheaper than one of each. */
+function openWindow(root: number, bytes: Buffer, window: Window, from: number): void {
+  window.start = from;
+  window.end = Math.min(bytes.length, from + WINDOW_BYTES);
+  heap8.set(bytes.subarray(from, window.end), root + BODY_AT + 2);
 }
 
 /** A series that is new here. */

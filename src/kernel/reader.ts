@@ -132,6 +132,12 @@ export function findKey(root: i32, p: i32, length: i32): i32 {
   return key;
 }
 
+/** `key` follows the previous Key, which had no successor yet. */
+export function follow(root: i32, key: i32): void {
+  const previous: i32 = i32.load(root + ROOT_PREVIOUS);
+  if (previous != 0 && i32.load(previous + KEY_NEXT) == 0) i32.store(previous + KEY_NEXT, key);
+}
+
 /** As findKey; looks first whether it is the Key that followed the previous one last time. Who uses it sets ROOT_PREVIOUS. */
 export function nextKey(root: i32, p: i32, length: i32): i32 {
   const previous: i32 = i32.load(root + ROOT_PREVIOUS);

@@ -89,6 +89,16 @@ export class SeriesReader {
     return false;
   }
 
+  /** Where the label bytes of the current, good series lie in the request; -1: they have to be written out. */
+  get labelsAt(): number {
+    return this.#version === "1.0" && this.#numbers === 2 ? (this.#pairs[0] ?? -1) : -1;
+  }
+
+  /** The request's bytes. */
+  get bytes(): Buffer {
+    return this.#reader.bytes;
+  }
+
   /** Puts the label bytes of the current, good series at `at`. */
   writeLabels(target: Uint8Array, at: number): void {
     const pairs = this.#pairs;

@@ -167,3 +167,23 @@ test("series shapes: texts that are no UTF-8 -> one series where they are one by
   }
   expect(finish(engine, START + 10_000)).toEqual([`m:10s_by_region_count_series{region="eu"} 2 ${String(START + 10_000)}`]);
 });
+
+test("a request of many pieces, lines and another request between them -> every series is its own", () => {
+  const engine = openEngine("- { interval: 10s, by: [host], outputs: [sum_samples] }", { startMs: START });
+  const host = (of: string, i: number): SentSeries => ({ ...plain(`${of}-${String(i)}`), samples: [{ value: i, timestamp: START }] });
+  const request = (of: string): SeriesDocument => new SeriesDocument(encodeRequest(Array.from({ length: 9000 }, (_, i) => host(of, i))), "1.0");
+  const documents = [request("a"), request("b")];
+  let lines = 0;
+  while (documents.some(({ done }) => !done)) {
+    for (const document of documents) if (!document.done) engine.step(START, { kind: "document", document });
+    feedLines(engine, START, `prometheus,host=line,region=eu m=1 ${String(START)}`);
+    lines++;
+  }
+  expect(lines).toBeGreaterThan(3);
+  const rows = finish(engine, START + 10_000);
+  const expected = ["a", "b"].flatMap((of) =>
+    Array.from({ length: 9000 }, (_, i) => `m:10s_by_host_sum_samples{host="${of}-${String(i)}"} ${String(i)}`),
+  );
+  expected.push(`m:10s_by_host_sum_samples{host="line"} ${String(lines)}`);
+  expect(rows).toEqual(expected.map((row) => `${row} ${String(START + 10_000)}`).sort());
+});
