@@ -212,13 +212,19 @@ function readHeader(bytes: Uint8Array): { readonly header: Header; readonly read
     // Its shape is ours: the magic and the hash say who wrote it, the version below how.
     const header = upgradeHeader(JSON.parse(reader.bytes(reader.u32()).toString("utf8")) as Header);
     if (header.version > SNAPSHOT_VERSION || header.version < SNAPSHOT_VERSION - 1) {
-      throw new SnapshotError("version", `snapshot version ${String(header.version)}; this program reads ${String(SNAPSHOT_VERSION)}`);
+      throw new SnapshotError("version", wrongVersion(header.version));
     }
     return { header, reader };
   } catch (cause) {
     if (cause instanceof SnapshotError) throw cause;
     throw new SnapshotError("damaged", "the snapshot's header is damaged", { cause });
   }
+}
+
+function wrongVersion(version: number): string {
+  const reads = `this program reads versions ${String(SNAPSHOT_VERSION - 1)} and ${String(SNAPSHOT_VERSION)}`;
+  const cure = version > SNAPSHOT_VERSION ? "run the program here that wrote it, or a newer one" : "let a program in between read and write it first";
+  return `a snapshot of version ${String(version)}, and ${reads}; ${cure}`;
 }
 
 /**
