@@ -108,7 +108,7 @@ export class SinkQueue {
     if (event.kind === "tick") this.#wakeAtMs = Infinity;
     if (event.kind === "offer") this.#offer(nowMs, event.id, event.block);
     else if (event.kind === "answer") this.#answer(nowMs, event.lane, event.answer);
-    else if (event.kind === "withdraw") this.#withdrawals.push(new Withdrawal(event.id, event.range, { nowMs, lanes: this.#lanes }));
+    else if (event.kind === "withdraw") this.#startWithdrawal(event.id, event.range);
     else if (event.kind === "close") this.#close(nowMs, event.deadlineMs);
     this.#expire(nowMs);
     if (this.#withdrawals.length > 0) this.#withdraw(nowMs);
@@ -275,10 +275,14 @@ export class SinkQueue {
     }
   }
 
+  #startWithdrawal(id: number, range: KeyRange): void {
+    this.#withdrawals.push(new Withdrawal(id, range, { nowMs: this.#nowMs, lanes: this.#lanes, blocks: this.#blocks.values() }));
+  }
+
   #withdraw(nowMs: number): void {
     for (const withdrawal of this.#withdrawals) {
-      for (const lane of withdrawal.take(nowMs, this.#blocks.values())) this.#interrupt(lane);
-      if (!withdrawal.done) withdrawal.take(nowMs, this.#blocks.values());
+      for (const lane of withdrawal.take(nowMs)) this.#interrupt(lane);
+      if (!withdrawal.done) withdrawal.take(nowMs);
       if (withdrawal.done) this.#withdrawn(withdrawal);
     }
     this.#withdrawals = this.#withdrawals.filter(({ done }) => !done);

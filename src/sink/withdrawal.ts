@@ -14,19 +14,21 @@ export class Withdrawal {
   /** The caller's, unique. */
   readonly id: number;
   readonly deadlineMs: number;
-  readonly #range: KeyRange;
-  /** Those that still have rows of the range. */
+  /** Lanes that may still have rows of the range. */
   readonly #lanes: Set<Lane>;
-  /** Where rows of the range start; a block is read when it is first asked for. */
+  /** Where rows of the range start; blocks without any are not there. */
   readonly #within = new Map<QueuedBlock, ReadonlySet<number>>();
   /** Where the rows that were taken start. */
   readonly #taken = new Map<QueuedBlock, number[]>();
 
-  constructor(id: number, range: KeyRange, { nowMs, lanes }: { readonly nowMs: number; readonly lanes: readonly Lane[] }) {
+  constructor(id: number, range: KeyRange, { nowMs, lanes, blocks }: Queued) {
     this.id = id;
     this.deadlineMs = nowMs + WAIT_MS;
-    this.#range = range;
     this.#lanes = new Set(lanes);
+    for (const block of blocks) {
+      const starts = startsWithin(block, range);
+      if (starts.size > 0) this.#within.set(block, starts);
+    }
   }
 
   get done(): boolean {
@@ -34,15 +36,14 @@ export class Withdrawal {
   }
 
   /** Takes what is in no request. Returns the lanes whose request is waited for no longer: give it up, and take again. */
-  take(nowMs: number, blocks: Iterable<QueuedBlock>): Lane[] {
+  take(nowMs: number): Lane[] {
     const late: Lane[] = [];
-    const all = [...blocks];
     for (const lane of this.#lanes) {
       if (lane.inFlight && this.#isTouched(lane)) {
         if (lane.failures > 0 || nowMs >= this.deadlineMs) late.push(lane);
         continue;
       }
-      for (const [block, starts] of takeRows(lane, all, (block, start) => this.#isWithin(block, start)))
+      for (const [block, starts] of takeRows(lane, this.#within.keys(), (one, start) => this.#isWithin(one, start)))
         this.#taken.set(block, [...(this.#taken.get(block) ?? []), ...starts]);
       this.#lanes.delete(lane);
     }
@@ -59,13 +60,15 @@ export class Withdrawal {
   }
 
   #isWithin(block: QueuedBlock, start: number): boolean {
-    let starts = this.#within.get(block);
-    if (starts === undefined) {
-      starts = startsWithin(block, this.#range);
-      this.#within.set(block, starts);
-    }
-    return starts.has(start);
+    return this.#within.get(block)?.has(start) === true;
   }
+}
+
+/** The queue, as it is when a withdrawal begins. */
+interface Queued {
+  readonly nowMs: number;
+  readonly lanes: readonly Lane[];
+  readonly blocks: Iterable<QueuedBlock>;
 }
 
 /** Takes rows out of a lane, but for those in flight. Returns where they start. */
