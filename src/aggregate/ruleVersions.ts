@@ -70,7 +70,8 @@ export function rulesInForce(versions: Versions, nowMs: number, holdMs: number):
     const changedMs = periods.at(-2)?.fromMs;
     if (changedMs === undefined || runs.some((run) => changesAt(run, changedMs) && !isPast(run, changedMs))) {
       const kept = runs.filter((run) => !isPast(run, run.untilMs));
-      return { versions: [newest, ...older], rules: kept.map((run) => ruleOf(run, kept)) };
+      const ended = kept.filter(({ untilMs }) => Number.isFinite(untilMs)).map((run) => ({ ...run, name: nameForm(run.rule) }));
+      return { versions: [newest, ...older], rules: kept.map((run) => ruleOf(run, ended)) };
     }
     older.pop();
   }
@@ -132,11 +133,12 @@ function textOf({ name, args }: OutputCall): string {
 }
 
 /** A run as the engine has it: with its bounds, and closing no Window of a series before the run that wrote it before. */
-function ruleOf({ rule, sinceMs, fromMs, untilMs, outputs }: Run, runs: readonly Run[]): Rule {
-  const before = runs.filter((other) => other.untilMs <= fromMs && mayShareSeries(other.rule, rule));
+function ruleOf({ rule, sinceMs, fromMs, untilMs, outputs }: Run, ended: readonly (Run & { readonly name: string | undefined })[]): Rule {
+  const name = nameForm(rule);
+  const before = ended.filter((other) => other.untilMs <= fromMs && (name === undefined || other.name === undefined || name === other.name));
   return {
     ...rule,
-    graceMs: Math.max(rule.graceMs, ...before.map((other) => other.rule.graceMs)),
+    graceMs: before.reduce((longest, other) => Math.max(longest, other.rule.graceMs), rule.graceMs),
     validity: { sinceMs, fromMs, untilMs },
     outputs: outputs.map((output) => {
       const always = output.fromMs === Number.NEGATIVE_INFINITY && output.untilMs === Number.POSITIVE_INFINITY;
@@ -145,7 +147,7 @@ function ruleOf({ rule, sinceMs, fromMs, untilMs, outputs }: Run, runs: readonly
   };
 }
 
-/** By the form of their names; relabelled outputs may have any. */
-function mayShareSeries(a: Rule, b: Rule): boolean {
-  return a.outputRelabel.length + b.outputRelabel.length > 0 || outputNameOf(a, "m", "o") === outputNameOf(b, "m", "o");
+/** Rules write one series only if this is equal; relabelled outputs (undefined) may have any name. */
+function nameForm(rule: Rule): string | undefined {
+  return rule.outputRelabel.length > 0 ? undefined : outputNameOf(rule, "m", "o");
 }

@@ -1,7 +1,7 @@
 // The rules of a process that gets them from the assigner: the first ones, newer ones when an Assignment names them, and fewer again
-// when everything that changed with the newest is over.
+// once what changed with the newest is over.
 //
-//   assigner ─newest, and those before it while they matter─▶ versions ─rulesInForce─▶ follower ─every second: what is over goes─┐
+//   assigner ─newest, and those before it while they matter─▶ versions ─rulesInForce─▶ follower ─every minute: what is over goes─┐
 //   router ──a newer one, offered───────────────────────────▶     ▲──────────────────────────────────────────────────────────────┘
 import { setTimeout as delay } from "node:timers/promises";
 import type { Output } from "../aggregate/output.js";
@@ -32,6 +32,8 @@ export interface RulesFollower {
 }
 
 const AGAIN_MS = 1000;
+/** Seldom: the whole state goes through a snapshot each time, and routers learn their series anew. */
+const EXPIRE_MS = 60_000;
 
 export class ShardedRules {
   readonly #options: ShardedRulesOptions;
@@ -71,7 +73,7 @@ export class ShardedRules {
     if (this.#inForce !== undefined) follower.onRules(this.#inForce);
     this.#expiring ??= setInterval(() => {
       this.expire();
-    }, AGAIN_MS).unref();
+    }, EXPIRE_MS).unref();
   }
 
   /** An Assignment has come, which names the rules in force. */

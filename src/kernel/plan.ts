@@ -52,6 +52,7 @@ import {
   LEDGER_ACCEPTS,
   LEDGER_APPLIED,
   LEDGER_CARRIED,
+  LEDGER_CLOSED,
   LEDGER_COMPLETE,
   LEDGER_DROPPED,
   LEDGER_DUPLICATE,
@@ -339,7 +340,10 @@ function addLate(root: i32, target: i32, time: f64, value: f64): void {
   const group: i32 = i32.load(target + TARGET_GROUP);
   const ledger: i32 = i32.load(group + GROUP_LEDGER);
   const flags: i32 = i32.load(i32.load(ledger + LEDGER_RULE) + RULE_FLAGS);
-  if ((flags & FLAG_CARRY) == 0 || carry(root, target, time, value) == 0) {
+  // A rule that has closed its last Window has no next row.
+  const isOver: i32 =
+    (flags & FLAG_BOUNDED) != 0 && f64.load(ledger + LEDGER_CLOSED) >= f64.load(i32.load(ledger + LEDGER_RULE) + RULE_UNTIL) ? 1 : 0;
+  if ((flags & FLAG_CARRY) == 0 || isOver == 1 || carry(root, target, time, value) == 0) {
     increment(ledger + LEDGER_DROPPED + (DROPPED_LATE << 3));
     return;
   }

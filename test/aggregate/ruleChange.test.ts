@@ -144,6 +144,22 @@ describe("rule change", () => {
     expect(rows.length).toBe(6);
   });
 
+  test("a sample comes after the last window of a rule that ended -> dropped as late, since no total follows that could take it", () => {
+    const rule = (match: string): string => `- { match: ${match}, interval: 10s, grace: 5s, by: [s], outputs: [sum_samples_total] }`;
+    const both = rulesInForce(versionsOf([0, rule("m_f")], [T, rule("'m_f{s!=\"\"}'")]), 110_000, HOLD_MS);
+    const engine = openFor(both, 110_000);
+    feedAndTick(engine, 120_000, "m,s=1 f=1 120000");
+    tick(engine, 136_000);
+    feedLines(engine, 136_000, "m,s=1 f=1 121000");
+    tick(engine, 146_000);
+    feedLines(engine, 146_000, "m,s=1 f=1 131000");
+    expect(engine.ledger().rules.map(({ pairsMatched, pairsCarried, pairsDropped }) => [pairsMatched, pairsCarried, pairsDropped])).toEqual([
+      [3, 1, { late: 1 }],
+      [0, 0, {}],
+    ]);
+    expect(imbalance(engine)).toEqual([0, 0, 0]);
+  });
+
   test("relabelled outputs of two versions are one series -> both write it, each in its own windows; of one version the second is refused", () => {
     const rule = (match: string, label: string): string =>
       `- { match: ${match}, interval: 10s, grace: 5s, by: [s], outputs: [sum_samples], output_relabel_configs: [{ target_label: v, replacement: ${label} }] }\n`;
