@@ -38,7 +38,7 @@ import {
 } from "../kernel/layout.js";
 import { addToSet, openSet } from "../kernel/set.js";
 import { bucketAt, openSketch } from "../kernel/sketch.js";
-import { type CompiledRule, flagsOfKinds, isValidAt } from "./compile.js";
+import { type CompiledRule, flagsOfKinds } from "./compile.js";
 import { readDigest, writeDigest } from "./digests.js";
 import type { Output } from "./output.js";
 import { SnapshotError } from "./snapshotError.js";
@@ -157,10 +157,8 @@ export function needsMore(output: Output, flags: number): boolean {
  * Reads one Cell. A state the rule wants but the snapshot does not have stays empty: its outputs begin with the next Window.
  * Returns the start of the Cell's Window.
  */
-export function readCell(reader: ByteReader, { root, compiled: rule, group, flags }: CellTarget): number {
+export function readCell(reader: ByteReader, { root, compiled, group, flags }: CellTarget): number {
   const window = reader.f64();
-  // Who learns late of a change of the rules has counted what is another version's.
-  const compiled = rule !== undefined && isValidAt(rule.validity, window) ? rule : undefined;
   const newest = reader.f64();
   const cell = compiled === undefined ? 0 : cellFor(root, group, window);
   if (cell === NO_MEMORY) throw noRoom();

@@ -12,7 +12,6 @@ import { HOLD_NO_MEMORY, hold } from "../kernel/held.js";
 import {
   CELL_NEWER,
   DROPPED_IDENTITY,
-  DROPPED_LATE,
   FLAG_DEDUP,
   GROUP_HASH,
   GROUP_HISTOGRAM,
@@ -49,7 +48,7 @@ import type { KeyRange } from "../slice/keyRange.js";
 import type { Admission, GroupIdentity } from "./admission.js";
 import { needsMore, readCell, readHistogram, writeCell, writeHistogram } from "./cellCodec.js";
 import { clearGroup } from "./clearGroup.js";
-import { type CompiledRule, isValidAt } from "./compile.js";
+import type { CompiledRule } from "./compile.js";
 import { lastNumbersEnd, remembersSeries } from "./lastShape.js";
 import type { Ledger, Part, PartStart } from "./part.js";
 import type { Parts } from "./parts.js";
@@ -382,7 +381,7 @@ function readGroup(reader: ByteReader, reading: GroupReading): number | undefine
   const owner = group === 0 ? undefined : compiled;
   for (let i = 0; i < cells; i++) {
     const windowMs = readCell(reader, { root: target.root, compiled: owner, group, flags: reading.flags });
-    if (owner !== undefined && isValidAt(owner.validity, windowMs)) delayOutputs(group, owner, windowMs, reading);
+    if (owner !== undefined) delayOutputs(group, owner, windowMs, reading);
   }
   return group === 0 ? undefined : lasts;
 }
@@ -414,17 +413,18 @@ function readLast(reader: ByteReader, reading: GroupReading, group: number): voi
   if ((reading.flags & FLAG_DEDUP) !== 0) readHeld(reader, reading, last);
 }
 
-/** `last` 0: they are lost with their Group. Those of Windows that are another version's come too late for this one. */
+/** `last` 0: they are lost with their Group. */
 function readHeld(reader: ByteReader, { target, compiled, increment }: GroupReading, last: number): void {
   const count = reader.u32();
   const ledger = compiled === undefined ? undefined : target.parts.at(target.admission.sliceKey)?.ledgers[compiled.index]?.at;
+  if (ledger !== undefined && !increment) {
+    for (const at of [LEDGER_MATCHED, last === 0 ? LEDGER_DROPPED + DROPPED_IDENTITY * 8 : LEDGER_PENDING])
+      f64.store(ledger + at, f64.load(ledger + at) + count);
+  }
   for (let i = 0; i < count; i++) {
     const time = reader.f64();
     const value = reader.f64();
-    const own = compiled !== undefined && isValidAt(compiled.validity, time);
-    const outcome = last === 0 ? LEDGER_DROPPED + DROPPED_IDENTITY * 8 : own ? LEDGER_PENDING : LEDGER_DROPPED + DROPPED_LATE * 8;
-    if (ledger !== undefined && !increment) for (const at of [LEDGER_MATCHED, outcome]) f64.store(ledger + at, f64.load(ledger + at) + 1);
-    if (!own || last === 0) continue;
+    if (compiled === undefined || last === 0) continue;
     if (hold(target.root, compiled.record, last, time, value) === HOLD_NO_MEMORY) throw noRoom();
   }
 }

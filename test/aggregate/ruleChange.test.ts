@@ -198,6 +198,27 @@ describe("rule change", () => {
     expect(inForce.rules.length).toBe(1);
   });
 
+  test("an edited rule with a shorter grace -> no row of a series before those of the old rule", () => {
+    const rule = (match: string, grace: string): string => `- { match: '${match}', interval: 10s, grace: ${grace}, by: [s], outputs: [sum_samples] }`;
+    const both = rulesInForce(versionsOf([0, rule("m_f", "40s")], [T, rule('m_f{s!=""}', "1s")]), 110_000, HOLD_MS);
+    const engine = openFor(both, 110_000);
+    const rows: string[] = [];
+    for (let nowMs = 120_000; nowMs < 220_000; nowMs += 1000) rows.push(...feedAndTick(engine, nowMs, `m,s=1 f=1 ${String(nowMs)}`));
+    const stamps = rows.map((row) => Number(/ (\d+)$/.exec(row)?.[1]));
+    expect(stamps).toEqual([130, 140, 150, 160, 170].map((seconds) => seconds * 1000));
+  });
+
+  test("a rule that came back moves to where its first run is still in force -> it goes on as the second run", () => {
+    const rule = (match: string): string => `- { match: '${match}', interval: 10s, grace: 5s, by: [s], outputs: [sum_samples] }`;
+    const versions = versionsOf([0, rule("m_f")], [T, rule('m_f{s="x"}')], [153_000, rule("m_f")]);
+    const [from, to] = [openFor(rulesInForce([versions[0]], 165_000, HOLD_MS), 100_000), openFor(rulesInForce(versions, 149_000, HOLD_MS), 100_000)];
+    to.parts.drop(WHOLE);
+    feedLines(from, 165_000, "m,s=1 f=3 165000");
+    expect(receiveCopy(to, takeCopy(from, WHOLE, { term: "1.1", number: 1 })?.bytes ?? new Uint8Array(0), 166_000).kind).toBe("taken");
+    for (const part of to.parts.list) to.parts.setMode(part, "serving");
+    expect(feedAndTick(to, 176_000, "m,s=1 f=4 166000").map((row) => / (\d+ \d+)$/.exec(row)?.[1])).toEqual(["7 170000"]);
+  });
+
   test("a copy with state of a rule that is not in force here -> told; without its windows there is nothing to tell", () => {
     const versions = versionsOf([0, BEFORE], [T, AFTER]);
     const [from, to] = [openFor(rulesInForce(versions, 110_000, HOLD_MS), 100_000), openFor(rulesInForce([versions[0]], 110_000, HOLD_MS), 100_000)];

@@ -4,6 +4,7 @@
 // LIMPET_RUNS and LIMPET_SEED as in engineReferenceSuite.ts.
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import type { Validity } from "#limpet/aggregate/rule.js";
 import { KEY_END } from "#limpet/slice/keyRange.js";
 import { anyOrder, counters, fromFirstMatch, mixed, type Scenario } from "../reference/arbitraries.js";
 import { differences } from "../reference/compareRows.js";
@@ -60,12 +61,22 @@ function stepsOf(arrivals: readonly Arrival[], random: Random): ServeStep[] {
   return steps;
 }
 
-async function agrees(scenario: Scenario): Promise<void> {
+/** Bounds that fall among the lines: of rules that begin, that end, or both. */
+function boundsOf(arrivals: readonly Arrival[], random: Random): Validity {
+  const times = arrivals.map(({ point }) => timeMsOf(point.timeNs));
+  const [first, last] = [Math.min(...times), Math.max(...times)];
+  const [a, b] = [first + random() * (last - first), first + random() * (last - first)].map(Math.floor).sort((x, y) => x - y);
+  const kind = random();
+  return { fromMs: kind < 0.6 ? (a ?? 0) : Number.NEGATIVE_INFINITY, untilMs: kind > 0.3 ? (b ?? 0) : Number.POSITIVE_INFINITY };
+}
+
+async function agrees(scenario: Scenario, isBounded = false): Promise<void> {
   const random = seededRandom(scenario.seed);
   const arrivals = arrivalsOf(scenario, random);
   const steps = stepsOf(arrivals, random);
-  const actual = await serveRows(rulesYaml(scenario.rules), steps);
-  const rules = scenario.rules.map(({ rule }) => rule);
+  const validity = isBounded && arrivals.length > 0 ? boundsOf(arrivals, random) : undefined;
+  const actual = await serveRows(rulesYaml(scenario.rules), steps, validity);
+  const rules = scenario.rules.map(({ rule }) => (validity === undefined ? rule : { ...rule, validity }));
   const points = arrivals.map(({ point }) => point);
   const found = differences(referenceRows(rules, points, "all retired"), actual);
   if (found.length === 0) return;
@@ -97,11 +108,25 @@ describe("serving engine", () => {
   });
 
   test.each(properties)(
+    "rules that begin and end among the lines: %s -> the reference's rows",
+    async (_name, arbitrary) => {
+      const seed = process.env["LIMPET_SEED"];
+      const limits = { numRuns: Math.ceil(RUNS / 3), interruptAfterTimeLimit: RUNS * MS_PER_RUN_MAX, markInterruptAsFailure: true };
+      const property = fc.asyncProperty(arbitrary, (scenario) => agrees(scenario, true));
+      await fc.assert(property, { ...limits, ...(seed === undefined ? {} : { seed: Number(seed) }) });
+    },
+    RUNS * MS_PER_RUN_MAX * 2,
+  );
+
+  test.each(properties)(
     "ticks, cuts and restarts: %s -> the reference's rows",
     async (_name, arbitrary) => {
       const seed = process.env["LIMPET_SEED"];
       const limits = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * MS_PER_RUN_MAX, markInterruptAsFailure: true };
-      await fc.assert(fc.asyncProperty(arbitrary, agrees), { ...limits, ...(seed === undefined ? {} : { seed: Number(seed) }) });
+      await fc.assert(
+        fc.asyncProperty(arbitrary, (scenario) => agrees(scenario)),
+        { ...limits, ...(seed === undefined ? {} : { seed: Number(seed) }) },
+      );
     },
     RUNS * MS_PER_RUN_MAX * 2,
   );

@@ -1,6 +1,7 @@
 // The engine as a process runs it, on a clock that the test moves: lines arrive about their own time, windows close by ticks, and
 // snapshots fall between any two steps - with totals running, groups idle and retired, series forgotten.
 import { Engine, type EngineAction } from "#limpet/aggregate/engine.js";
+import type { Validity } from "#limpet/aggregate/rule.js";
 import { readRules } from "#limpet/aggregate/ruleFile.js";
 import { restoreSnapshot, takeSnapshot } from "#limpet/aggregate/snapshot.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
@@ -17,14 +18,15 @@ export type ServeStep =
 
 const MEMORY_BYTES = 2 ** 26;
 
-/** All rows, in the order they left. Throws on rules with errors and on invalid lines. */
-export async function serveRows(rulesYaml: string, steps: readonly ServeStep[]): Promise<Row[]> {
+/** All rows, in the order they left. `validity`: of all rules. Throws on rules with errors and on invalid lines. */
+export async function serveRows(rulesYaml: string, steps: readonly ServeStep[], validity?: Validity): Promise<Row[]> {
   const outputs = await loadOutputs();
   const { rules, problems } = readRules([{ name: "rules.yaml", text: rulesYaml }], { outputs, env: {}, naming: "telegraf" });
   const errors = problems.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("\n"));
+  const bounded = validity === undefined ? rules : rules.map((rule) => ({ ...rule, validity: { sinceMs: 0, ...validity } }));
   const open = (startMs: number): Engine =>
-    new Engine({ rules, outputs, naming: "telegraf", startMs, maxFutureMs: 60_000, memoryBytesMax: MEMORY_BYTES });
+    new Engine({ rules: bounded, outputs, naming: "telegraf", startMs, maxFutureMs: 60_000, memoryBytesMax: MEMORY_BYTES });
   let engine = open(steps[0]?.nowMs ?? 0);
   const rows: Row[] = [];
   const take = (actions: readonly EngineAction[]): void => {

@@ -57,6 +57,13 @@ function step(rule: ReferenceRule, last: Last | undefined, sample: Sample, compl
   return { kind: "starts", increment: counts ? value : ZERO };
 }
 
+/** A sample before the windows of its rule: later ones are compared with the newest of these, of equal times the larger. */
+export function learnCounter(rule: ReferenceRule, lasts: LastValues, { series, timeMs, value }: Sample): void {
+  const last = lasts.get(series);
+  const newer = last === undefined || timeMs > last.timeMs || (timeMs === last.timeMs && value > last.value);
+  if (rule.temporality !== "delta" && newer) lasts.set(series, { timeMs, value });
+}
+
 /** Applies a sample to its window. False when it is superseded: then nothing happened. */
 export function applyCounter(
   rule: ReferenceRule,

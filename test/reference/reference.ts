@@ -9,7 +9,7 @@
 // A rule's windows close from its first applied sample's to its last one's (`replay`), or until every group is retired (a
 // process that lives on). A group is idle in between while it is active: its latest sample lies at most `staleness` before the
 // window's end.
-import { applyCounter, type Completeness, type LastValues } from "./counters.js";
+import { applyCounter, type Completeness, type LastValues, learnCounter } from "./counters.js";
 import type { ExpectedRow } from "./expectedRow.js";
 import { identity, samplesOf } from "./naming.js";
 import { COUNTER_OUTPUTS, type ReferenceWindow, type Running, type TimedValue, valuesOf } from "./outputs.js";
@@ -53,9 +53,26 @@ function groupOf(groups: Map<string, Group>, rule: ReferenceRule, sample: Sample
   return group;
 }
 
+function startOf({ intervalMs }: ReferenceRule, { timeMs }: Sample): number {
+  return Math.floor(timeMs / intervalMs) * intervalMs;
+}
+
+function fromOf({ validity }: ReferenceRule): number {
+  return validity?.fromMs ?? Number.NEGATIVE_INFINITY;
+}
+
+/** Whether the rule counts for the window that starts then. */
+function isWithin(rule: ReferenceRule, start: number): boolean {
+  return start >= fromOf(rule) && start < (rule.validity?.untilMs ?? Number.POSITIVE_INFINITY);
+}
+
 function applySample(rule: ReferenceRule, group: Group, sample: Sample, complete: Completeness): void {
-  const start = Math.floor(sample.timeMs / rule.intervalMs) * rule.intervalMs;
+  const start = startOf(rule, sample);
   const isCounter = (name: string): boolean => COUNTER_OUTPUTS.includes(name);
+  if (!isWithin(rule, start)) {
+    if (start < fromOf(rule) && rule.outputs.some(({ name }) => isCounter(name))) learnCounter(rule, group.lasts, sample);
+    return;
+  }
   let applied = false;
   if (rule.outputs.some(({ name }) => isCounter(name))) {
     applied = applyCounter(rule, group.lasts, { window: () => windowAt(group, start), complete }, sample);
@@ -86,6 +103,8 @@ function rowsOfGroup(rule: ReferenceRule, group: Group, lastStart: number): Expe
   const starts = [...group.windows.keys()].sort((a, b) => a - b);
   let running: Running = { increments: [], known: [], values: [] };
   for (let start = starts[0] ?? Number.POSITIVE_INFINITY; start <= lastStart; start += rule.intervalMs) {
+    // A rule that ends says nothing more.
+    if (!isWithin(rule, start)) break;
     const end = start + rule.intervalMs;
     const latest = times.findLast((time) => time < end);
     if (latest === undefined || end - latest > rule.stalenessMs) {
@@ -126,8 +145,9 @@ function deduplicated(rule: ReferenceRule, samples: readonly Sample[]): readonly
   return [...kept.values()].sort((a, b) => a.timeMs - b.timeMs);
 }
 
-function rowsOfRule(rule: ReferenceRule, { samples, complete, end }: Input): ExpectedRow[] {
+function rowsOfRule(rule: ReferenceRule, { samples, complete: all, end }: Input): ExpectedRow[] {
   const groups = new Map<string, Group>();
+  const complete = { sinceMs: Math.max(all.sinceMs, Math.ceil(fromOf(rule) / rule.intervalMs) * rule.intervalMs) };
   const matched = samples.filter((sample) => matches(rule, sample));
   for (const sample of deduplicated(rule, matched)) applySample(rule, groupOf(groups, rule, sample), sample, complete);
   const starts = [...groups.values()].flatMap((group) => [...group.windows.keys()]);

@@ -1,6 +1,6 @@
 // The part of a Rule that has meaning in the reference, with a selector that it can match by itself: the generators make
 // both this and the YAML text, so no parser of the project stands between a rule and its expected rows.
-import type { Rule } from "#limpet/aggregate/rule.js";
+import type { Rule, Validity } from "#limpet/aggregate/rule.js";
 import type { Sample } from "./point.js";
 
 export interface LabelTest {
@@ -28,6 +28,8 @@ type SharedKeys =
 export interface ReferenceRule extends Pick<Rule, SharedKeys> {
   /** Alternatives, each a conjunction; none: everything matches. */
   readonly match: readonly (readonly LabelTest[])[];
+  /** Starts of the windows it counts for; all without. */
+  readonly validity?: Validity;
 }
 
 function holds(test: LabelTest, sample: Sample): boolean {
