@@ -8,8 +8,6 @@ import { SteadyLoad, steadyRules } from "./steadyLoad.js";
 import { expectStored, Tier } from "./tier.js";
 
 const INTERVAL_MS = 1000;
-/** The drain's deadline is 25 s; this says that nothing was waited for. */
-const DRAIN_MS_MAX = 15_000;
 
 let tier: Tier;
 
@@ -55,9 +53,8 @@ maybe("cluster", () => {
       const [old] = tier.aggregators;
       if (old === undefined) throw new Error("no aggregator");
       await tier.addAggregator();
-      const startedMs = performance.now();
+      // Past the drain's deadline it would say so, and end with 1.
       await tier.stopAggregator(old);
-      expect(performance.now() - startedMs).toBeLessThan(DRAIN_MS_MAX);
       expect(old.stdout + old.stderr).toContain("unsent 0");
       await tier.prometheus.up();
       await load.stop();
