@@ -49,6 +49,25 @@ export class ProtoReader {
     return true;
   }
 
+  /** Goes past the fields with this tag, of one byte, that come next, as far as they are shorter than 128 bytes and end before `end`. */
+  pass(tag: number, end: number): void {
+    const { bytes } = this;
+    let at = this.at;
+    while (at + 1 < end && bytes[at] === tag) {
+      const next = at + 2 + (bytes[at + 1] ?? 0);
+      if (next > end || (bytes[at + 1] ?? 0) >= 0x80) break;
+      at = next;
+    }
+    this.at = at;
+  }
+
+  /** Goes past a tag of one byte, if it is the next one. */
+  skip(tag: number, end: number): boolean {
+    if (this.at >= end || this.bytes[this.at] !== tag) return false;
+    this.at++;
+    return true;
+  }
+
   /** Reads one bare varint of the packed field that ends at `end` into `varint`. */
   packed(end: number): boolean {
     return this.at < end && this.fault === "" && this.#readVarint(end);
@@ -81,6 +100,13 @@ export class ProtoReader {
 
   #readVarint(end: number): boolean {
     let at = this.at;
+    const first = at < end ? (this.bytes[at] ?? 0) : 0x80;
+    if (first < 0x80) {
+      // A tag, or most lengths.
+      this.at = at + 1;
+      this.varint = first;
+      return true;
+    }
     let low = 0;
     let high = 0;
     let top = 0;

@@ -32,6 +32,9 @@ const SYMBOLS = 0x22;
 const SERIES = { "1.0": 0x0a, "2.0": 0x2a } as const;
 const HISTOGRAMS = { "1.0": 0x22, "2.0": 0x1a } as const;
 const EXEMPLARS = { "1.0": 0x1a, "2.0": 0x22 } as const;
+/** Of a sample. */
+const VALUE = 0x09;
+const TIME = 0x10;
 /** Of a sample: a 2.0 sender's. 1.0 has no such field, but a router's pieces do (seriesWriter.ts). */
 const START = 0x18;
 /** 2.0: a label reference that is not packed; metadata; rc.3's start timestamp, of the whole series. */
@@ -146,7 +149,10 @@ export class SeriesReader {
     this.type = 0;
     this.#numbers = 0;
     reader.at = start;
-    for (let fieldStart = start; reader.next(stop); fieldStart = reader.at) {
+    // Labels stand in front, as all senders write them.
+    if (version === "1.0") reader.pass(LABELS, stop);
+    if (reader.at > start) this.#addRange(start, reader.at);
+    for (let fieldStart = reader.at; reader.next(stop); fieldStart = reader.at) {
       const { tag } = reader;
       if (tag === SAMPLES) this.#readSample();
       else if (tag === LABELS && version === "1.0") this.#addRange(fieldStart, reader.at);
@@ -205,10 +211,13 @@ export class SeriesReader {
       return;
     }
     while (reader.next(stop)) {
-      if (reader.tag === 0x09) {
-        samples.values[i] = reader.double();
-        samples.stale[i] = Number(reader.isStale());
-      } else if (reader.tag === 0x10) samples.timestamps[i] = reader.varint;
+      if (reader.tag === VALUE) {
+        const value = reader.double();
+        samples.values[i] = value;
+        samples.stale[i] = Number(Number.isNaN(value) && reader.isStale());
+        // The time is next, as all senders write it.
+        if (reader.skip(TIME, stop) && reader.packed(stop)) samples.timestamps[i] = reader.varint;
+      } else if (reader.tag === TIME) samples.timestamps[i] = reader.varint;
       else if (reader.tag === START) samples.starts[i] = reader.varint;
     }
   }
