@@ -26,6 +26,7 @@ import {
   ROOT_PREVIOUS,
   ROOT_RECEIVED,
   ROOT_STOP,
+  RULE_SERIES,
   RUN_DONE,
   RUN_UNUSUAL,
 } from "../kernel/layout.js";
@@ -62,6 +63,8 @@ import { Unseen } from "./unseen.js";
 /** What all engines of a process can use. */
 export const ENGINE_BYTES_MAX = PAGE_BYTES * PAGE_COUNT;
 const SWEEP_MS = 60_000;
+/** Shares of the memory, and of a rule's max_series, in use above which dropped Parts are swept at once. */
+const TIGHT = 0.75;
 const HOLD_MS = 60_000;
 const FORGET_MS = 3_600_000;
 /** Groups and rows that one tick closes, give or take the last Window of one Ledger: about 10 ms. */
@@ -381,9 +384,16 @@ export class Engine {
     if (this.#busy) return;
     const due = nowMs - this.#sweptMs >= SWEEP_MS;
     if (due) this.parts.age(nowMs - (this.#options.forgetMs ?? FORGET_MS));
-    if (!due && !this.parts.hasDropped) return;
+    if (!due && !(this.parts.hasDropped && this.#isTight())) return;
     const swept = sweep(this.root, this.parts, due ? this.#nextSweep(nowMs) : 0);
     if (swept.groups > 0) this.admission.forgetGroups(swept.names);
+  }
+
+  /** A sweep stands still for all that is held, so what was handed on waits for the next one, unless there is need of its room. */
+  #isTight(): boolean {
+    const { bytes, bytesMax } = ownedBytes(this.root);
+    if (bytes > bytesMax * TIGHT) return true;
+    return this.rules.some(({ record, rule }) => i32.load(record + RULE_SERIES) > rule.maxSeries * TIGHT);
   }
 
   /** Begins a new epoch; returns the one since which a Key must have been used to stay. */

@@ -124,8 +124,23 @@ describe("parts", () => {
     expect(engine.ledger().rules.map(({ pairsMatched }) => pairsMatched)).toEqual([12, 12, 12, 12]);
   });
 
-  test("parts: dropped -> its memory comes back with the next tick, whatever the keys do", () => {
+  test("parts: dropped -> its memory comes back with the next sweep", () => {
     const engine = openEngine(FLEET_RULES, { startMs: 100_000 });
+    run([engine], 0, 15);
+    engine.parts.drop(WHOLE);
+    tick(engine, 116_000);
+    expect(engine.ledger().keys).toBeGreaterThan(0);
+    tick(engine, 161_000);
+    expect(engine.ledger()).toMatchObject({ keys: 0, series: 0 });
+  });
+
+  test.each([
+    ["memory is short", FLEET_RULES, 0.8],
+    ["its series are needed under max_series", FLEET_RULES.replaceAll(" }", ", max_series: 60 }"), 0.1],
+  ])("parts: dropped, and %s -> comes back with the next tick, whatever the keys do", (_, rules, used) => {
+    const sized = openEngine(rules, { startMs: 100_000 });
+    run([sized], 0, 15);
+    const engine = openEngine(rules, { startMs: 100_000, memoryBytesMax: Math.ceil(sized.memory().bytes / used / 65_536) * 65_536 });
     run([engine], 0, 15);
     const { bytes } = engine.memory();
     for (let round = 0; round < 50; round++) {
@@ -136,6 +151,7 @@ describe("parts", () => {
       feedLines(engine, 116_000, ...Array.from({ length: 15 }, (_, i) => lines(i)).flat());
     }
     expect(engine.memory().bytes).toBe(bytes);
+    expect(engine.ledger().rules.map(({ pairsDropped }) => pairsDropped)).toEqual([{}, {}, {}, {}]);
   });
 
   test("parts: frozen -> takes no sample and closes nothing; thawed -> goes on", () => {
