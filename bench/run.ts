@@ -1,9 +1,10 @@
 // `npm run bench [-- FILTER] [--scale X] [--repeats N]`: times every build/bench/*.bench.js whose bench name or file contains FILTER.
-// `npm run bench -- vmagent [...]`: the end-to-end comparison instead (versusVmagent.ts). Exit 1 when anything throws, 2 when no bench is meant.
+// `npm run bench -- vmagent [...]`: the end-to-end comparison instead (versusVmagent.ts); `-- move [...]`: slices on the move (move.ts). Exit 1 when anything throws, 2 when no bench is meant.
 import { readdirSync } from "node:fs";
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { type Bench, benchesOf, type Timing, timeAll } from "./bench.js";
+import { moveBench } from "./move.js";
 import { versusVmagent } from "./versusVmagent.js";
 
 async function findBenches(filter: string): Promise<Bench[]> {
@@ -45,6 +46,7 @@ function cpuNs(): number {
 }
 
 async function main(args: string[]): Promise<number> {
+  if (args[0] === "move") return moveBench(args.slice(1));
   if (args[0] === "vmagent") return versusVmagent(args.slice(1));
   const { values, positionals } = parseArgs({
     args,

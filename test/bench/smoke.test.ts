@@ -1,6 +1,7 @@
 // Every benchmark runs here on tiny input, so that none of them rots.
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
+import { execa } from "execa";
 import { type Bench, benchesOf, median, runOnce, timeAll } from "../../bench/bench.js";
 
 const folder = new URL("../../bench/", import.meta.url);
@@ -18,6 +19,13 @@ describe("bench", () => {
       await bench.close?.();
     }
   });
+
+  test("smoke: moves, tiny -> every figure is one", async () => {
+    const { stdout } = await execa("node", [new URL("../../build/bench/run.js", import.meta.url).pathname, "move", "--tiny"], { timeout: 60_000 });
+    const figures = stdout.split("\n").flatMap((line) => /^(\S.*?) {2,}([\d.]+) +([\d.]+) /.exec(`${line} `)?.slice(1) ?? []);
+    expect(figures.filter((text) => /^[a-z]/.test(text))).toHaveLength(7);
+    for (const figure of figures) if (/^\d/.test(figure)) expect(Number(figure)).toBeGreaterThan(0);
+  }, 90_000);
 
   test("harness: a bench that does nothing -> error that names it", async () => {
     const idle: Bench = { name: "idle: none", run: () => ({ ops: 0, unit: "row" }) };
