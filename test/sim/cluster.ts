@@ -8,7 +8,7 @@ import { type Assignment, assignmentFault } from "#limpet/slice/assignment.js";
 import { formatGeneration, isNewer, NO_GENERATION } from "#limpet/slice/generation.js";
 import { KEY_END } from "#limpet/slice/keyRange.js";
 import type { SliceletAction } from "#limpet/slicelet/slicelet.js";
-import { GRACE_MS, HOLD_MS, type ModelRules, WINDOW_MS } from "./modelHoldings.js";
+import { GRACE_MS, HOLD_MS, isMatched, type ModelRules, versionAt, WINDOW_MS } from "./modelHoldings.js";
 import { AggregatorNode, AssignerNode, RouterNode, SimStore } from "./nodes.js";
 import { Tsdb } from "./tsdb.js";
 import { World } from "./world.js";
@@ -16,6 +16,7 @@ import { World } from "./world.js";
 /** So that there is something to see in a minute; and a lease that this weather does not break, which would be a crash, not a plan. */
 const LIMITS: Partial<AssignerLimits> = { leaseMs: 6000, roundMs: 2000, joinMs: 2000, cooldownMs: 4000, resourcesMin: 3, movesMax: 4 };
 const KEYS = 30;
+const ACTIVATION_MS = 10_000;
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -38,6 +39,8 @@ export class Cluster {
   assigner: AssignerNode | undefined;
   readonly #keys: readonly number[];
   readonly #sent = new Map<number, Map<number, { count: number; ids: number }>>();
+  /** Since when each version of the rules holds, event time. */
+  versions: readonly number[] = [0];
   #id = 0;
   #started = 0;
   moves = 0;
@@ -52,7 +55,7 @@ export class Cluster {
 
   constructor({ seed, aggregators, routers, rules = {}, routing = {} }: ClusterOptions) {
     this.world = new World(seed);
-    this.rules = { gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, ...rules };
+    this.rules = { gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, needRules: true, ...rules };
     this.routing = routing;
     this.#keys = Array.from({ length: KEYS }, () => this.world.pick(KEY_END));
     this.startAssigner();
@@ -79,6 +82,14 @@ export class Cluster {
   stopAssigner(): void {
     if (this.assigner !== undefined) this.assigner.alive = false;
     this.assigner = undefined;
+  }
+
+  /** The assigner has other rules, for windows from a while later on: long enough for routers to have them by then. */
+  changeRules(): boolean {
+    const fromMs = this.world.nowMs + ACTIVATION_MS;
+    if (this.assigner === undefined || fromMs <= (this.versions.at(-1) ?? 0)) return false;
+    this.versions = [...this.versions, fromMs];
+    return true;
   }
 
   run(ms: number): void {
@@ -113,6 +124,11 @@ export class Cluster {
     const timeMs = this.world.nowMs - this.world.pick(300);
     const id = ++this.#id;
     const start = Math.floor(timeMs / WINDOW_MS) * WINDOW_MS;
+    if (isMatched(id, versionAt(this.versions, start))) this.#expect(key, start, id);
+    return { key, timeMs, text: `${String(key)} ${String(timeMs)} ${String(id)}\n` };
+  }
+
+  #expect(key: number, start: number, id: number): void {
     let windows = this.#sent.get(key);
     if (windows === undefined) {
       windows = new Map();
@@ -120,7 +136,6 @@ export class Cluster {
     }
     const { count, ids } = windows.get(start) ?? { count: 0, ids: 0 };
     windows.set(start, { count: count + 1, ids: ids + id });
-    return { key, timeMs, text: `${String(key)} ${String(timeMs)} ${String(id)}\n` };
   }
 
   published(assignment: Assignment): void {
@@ -198,9 +213,12 @@ export class Cluster {
     const wrong: string[] = [];
     for (const [key, windows] of this.#sent) {
       let total = 0;
+      let version = 0;
       const stored = this.tsdb.stored.get(key);
       for (const [start, { count, ids }] of [...windows].toSorted(([a], [b]) => a - b)) {
-        total += count;
+        const before = version;
+        version = versionAt(this.versions, start);
+        total = (version === before ? total : 0) + count;
         const value = `${String(count)}/${String(ids)}/${String(total)}`;
         const got = stored?.get(start + WINDOW_MS);
         if (got !== value) wrong.push(`series ${String(key)} at ${String(start + WINDOW_MS)}: ${got ?? "nothing"} stored, ${value} expected`);

@@ -1,5 +1,6 @@
 // State of key ranges as naive as it can be: what the simulator puts under a Slicelet to judge the protocol alone. A line is
-// `KEY TIME_MS ID`; a group is a key; a row says how many lines its window had, the sum of their ids, and the running total.
+// `KEY TIME_MS ID`; a group is a key; a row says how many lines its window had, the sum of their ids, and the running total. The rules
+// change now and then: which lines count, and since when the total runs.
 import { type BatchHead, type BatchRange, joinAnswers } from "#limpet/slice/batch.js";
 import type { Generation } from "#limpet/slice/generation.js";
 import { contains, type KeyRange, overlap } from "#limpet/slice/keyRange.js";
@@ -26,6 +27,8 @@ interface Cursor {
 interface Group {
   readonly windows: Map<number, { count: number; ids: number }>;
   total: number;
+  /** Of the rules, that its total is of. */
+  version: number;
 }
 
 interface Part {
@@ -61,6 +64,18 @@ export interface ModelRules {
   readonly withdraw: boolean;
   /** P5: what is in doubt is of one window of a series. */
   readonly oneWindow: boolean;
+  /** P2: a batch that names rules which the owner lacks is refused, and the rules are offered. */
+  readonly needRules: boolean;
+}
+
+/** Which lines a version of the rules takes. Each version is another rule: its totals begin at 0. */
+export function isMatched(id: number, version: number): boolean {
+  return version === 0 || (id + version) % 4 !== 0;
+}
+
+/** Which of the versions that begin at `times` a window is of. */
+export function versionAt(times: readonly number[], startMs: number): number {
+  return times.findLastIndex((fromMs) => startMs >= fromMs);
 }
 
 export class ModelHoldings implements Holdings {
@@ -71,9 +86,14 @@ export class ModelHoldings implements Holdings {
   late = 0;
   losses = 0;
   #closes = 0;
+  /** Since when the versions of the rules hold that are known here. */
+  versions: readonly number[];
+  /** A copy was refused, because there are more. */
+  lacksVersions = false;
 
-  constructor(rules: ModelRules) {
+  constructor(rules: ModelRules, versions: readonly number[] = [0]) {
     this.#rules = rules;
+    this.versions = versions;
   }
 
   held(): readonly Held[] {
@@ -122,7 +142,8 @@ export class ModelHoldings implements Holdings {
     if (++this.#closes % 10 === 0) this.#merge();
     for (const part of this.#parts) {
       if (part.frozen) continue;
-      while (part.closedMs + WINDOW_MS + GRACE_MS <= nowMs && !this.#isHeld(part, part.closedMs + WINDOW_MS, nowMs)) rows.push(...closeOne(part));
+      while (part.closedMs + WINDOW_MS + GRACE_MS <= nowMs && !this.#isHeld(part, part.closedMs + WINDOW_MS, nowMs))
+        rows.push(...closeOne(part, this.versions));
     }
     return rows;
   }
@@ -131,27 +152,36 @@ export class ModelHoldings implements Holdings {
     const parts = this.#within(range).map((part) => {
       const groups = [...part.groups].filter(([key]) => full || part.changed.has(key));
       part.changed = new Set();
-      const windows = groups.map(([key, group]) => [key, group.total, [...group.windows].map(([at, { count, ids }]) => [at, count, ids])]);
+      const windows = groups.map(([key, group]) => [
+        key,
+        group.total,
+        group.version,
+        [...group.windows].map(([at, { count, ids }]) => [at, count, ids]),
+      ]);
       return { range: part.range, cursors: [...part.cursors], closedMs: part.closedMs, pairs: part.pairs, groups: windows };
     });
-    return new TextEncoder().encode(JSON.stringify({ parts, outbox }));
+    return new TextEncoder().encode(JSON.stringify({ parts, outbox, versions: this.versions.length }));
   }
 
   changedBytes(range: KeyRange): number {
     return this.#within(range).reduce((sum, part) => sum + part.changed.size * 100, 0);
   }
 
-  receive(range: KeyRange, bytes: Uint8Array, { move, number, full }: CopyNumber): "stored" | "send_full" {
+  receive(range: KeyRange, bytes: Uint8Array, { move, number, full }: CopyNumber): "stored" | "send_full" | "refused" {
     const key = `${String(range.low)}@${String(move.incarnation)}.${String(move.number)}`;
     const before = this.#copies.get(key);
     if (before !== undefined && number <= before.number) return "stored";
     if (!full && before?.number !== number - 1) return "send_full";
     // One cursor vector per move is what this model can carry: a cut range is joined before it is copied.
-    const { parts, outbox } = JSON.parse(new TextDecoder().decode(bytes)) as { parts: WirePart[]; outbox: Outbox };
+    const { parts, outbox, versions } = JSON.parse(new TextDecoder().decode(bytes)) as { parts: WirePart[]; outbox: Outbox; versions: number };
+    if (versions > this.versions.length) {
+      this.lacksVersions = true;
+      return "refused";
+    }
     const groups = full ? new Map<number, Group>() : (before?.groups ?? new Map<number, Group>());
     for (const part of parts)
-      for (const [at, total, windows] of part.groups)
-        groups.set(at, { total, windows: new Map(windows.map(([w, count, ids]) => [w, { count, ids }])) });
+      for (const [at, total, version, windows] of part.groups)
+        groups.set(at, { total, version, windows: new Map(windows.map(([w, count, ids]) => [w, { count, ids }])) });
     this.#wire.set(key, parts);
     this.#copies.set(key, { groups, rest: { cursors: new Map(), closedMs: 0, pairs: 0 }, number, outbox });
     return "stored";
@@ -240,10 +270,12 @@ export class ModelHoldings implements Holdings {
       this.late++;
       return;
     }
+    const version = versionAt(this.versions, start);
+    if (!isMatched(id, version)) return;
     part.changed.add(key);
     let group = part.groups.get(key);
     if (group === undefined) {
-      group = { windows: new Map(), total: 0 };
+      group = { windows: new Map(), total: 0, version };
       part.groups.set(key, group);
     }
     const window = group.windows.get(start) ?? { count: 0, ids: 0 };
@@ -308,17 +340,19 @@ interface WirePart {
   readonly cursors: readonly (readonly [string, Cursor])[];
   readonly closedMs: number;
   readonly pairs: number;
-  readonly groups: readonly (readonly [number, number, readonly (readonly [number, number, number])[]])[];
+  readonly groups: readonly (readonly [number, number, number, readonly (readonly [number, number, number])[]])[];
 }
 
-function closeOne(part: Part): ModelRow[] {
+function closeOne(part: Part, versions: readonly number[]): ModelRow[] {
   const rows: ModelRow[] = [];
   const start = part.closedMs;
+  const version = versionAt(versions, start);
   for (const [key, group] of part.groups) {
     const window = group.windows.get(start);
     if (window === undefined) continue;
     group.windows.delete(start);
-    group.total += window.count;
+    group.total = (group.version === version ? group.total : 0) + window.count;
+    group.version = version;
     part.changed.add(key);
     rows.push({ key, endMs: start + WINDOW_MS, value: `${String(window.count)}/${String(window.ids)}/${String(group.total)}` });
   }

@@ -3,7 +3,7 @@ import { expect, it } from "@jest/globals";
 import type { ModelRules } from "./modelHoldings.js";
 import { simulate } from "./scenario.js";
 
-it.each<keyof ModelRules>(["gap", "duplicate", "hold", "go", "withdraw", "oneWindow"])(
+it.each<keyof ModelRules>(["gap", "duplicate", "hold", "go", "withdraw", "oneWindow", "needRules"])(
   "simulator: rule %s is off -> a seed fails",
   (rule) => {
     let seed = 1;

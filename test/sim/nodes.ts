@@ -40,7 +40,7 @@ export class AggregatorNode {
     this.#cluster = cluster;
     this.address = address;
     this.id = resourceId(address, incarnation);
-    this.holdings = new ModelHoldings(cluster.rules);
+    this.holdings = new ModelHoldings(cluster.rules, cluster.assigner === undefined ? [] : cluster.versions);
     this.sink = new SimSink(cluster.world, cluster.tsdb, cluster.rules);
     const self = { id: this.id, address, incarnation, cluster: "sim" };
     this.slicelet = new Slicelet({ self, holdings: this.holdings, limits: { ...MOVE_LIMITS, freezeBytes: 300 }, heartbeatMs: 500, offers: [] });
@@ -50,7 +50,28 @@ export class AggregatorNode {
       () => {
         this.sink.close(this.holdings.close(cluster.world.nowMs));
         this.step({ kind: "tick" });
+        if (this.holdings.lacksVersions) this.#askForRules();
         if (this.#leaving) this.#end();
+      },
+    );
+  }
+
+  /** Whether it has the rules that a router goes by. */
+  hasRules(hash: string): boolean {
+    return !this.#cluster.rules.needRules || Number(hash) <= this.holdings.versions.length;
+  }
+
+  /** Rules are offered by a router, or were asked for. */
+  takeRules(versions: readonly number[]): void {
+    if (versions.length > this.holdings.versions.length) this.holdings.versions = versions;
+  }
+
+  #askForRules(): void {
+    this.holdings.lacksVersions = false;
+    this.#cluster.world.request(
+      () => this.#cluster.assigner && this.#cluster.versions,
+      (versions) => {
+        if (versions !== undefined && this.alive) this.takeRules(versions);
       },
     );
   }
@@ -172,6 +193,8 @@ export class RouterNode {
   alive = true;
   stopping = false;
   #ready = false;
+  #versions: readonly number[] = [];
+  #askedMs = 0;
 
   constructor(cluster: Cluster, name: string) {
     this.#cluster = cluster;
@@ -185,13 +208,14 @@ export class RouterNode {
       sealBytes: 400,
       ...cluster.routing,
     });
-    this.step({ kind: "rules", rules: { hash: "r", intervalMsMin: WINDOW_MS, openMsMax: WINDOW_MS + GRACE_MS } });
+    this.#takeRules(cluster.versions);
     this.#fetch();
     every(
       cluster,
       () => this.alive,
       () => {
         if (this.#ready && !this.stopping) this.#emit();
+        this.#askForRules();
         this.step({ kind: "tick" });
       },
     );
@@ -205,6 +229,25 @@ export class RouterNode {
   step(event: RouterEvent): void {
     if (event.kind === "assignment") this.#ready = true;
     for (const action of this.router.step(this.#cluster.world.nowMs, event)) this.#carryOut(action);
+  }
+
+  #takeRules(versions: readonly number[]): void {
+    if (versions.length <= this.#versions.length) return;
+    this.#versions = versions;
+    this.step({ kind: "rules", rules: { hash: String(versions.length), intervalMsMin: WINDOW_MS, openMsMax: WINDOW_MS + GRACE_MS } });
+  }
+
+  /** Often: what the simulator judges is what owners do with rules that routers have in time. */
+  #askForRules(): void {
+    const { world } = this.#cluster;
+    if (world.nowMs - this.#askedMs < 300) return;
+    this.#askedMs = world.nowMs;
+    world.request(
+      () => this.#cluster.assigner && this.#cluster.versions,
+      (versions) => {
+        if (versions !== undefined && this.alive) this.#takeRules(versions);
+      },
+    );
   }
 
   /** Some lines, of now and a little before, each to the lane of its key's owner. */
@@ -244,6 +287,7 @@ export class RouterNode {
         this.#cluster.world.request(
           () => {
             const peer = this.#cluster.at(action.address);
+            if (peer?.hasRules(action.head.rules) === false) return "rules" as const;
             const answer = peer?.ask((reply) => ({ kind: "batch", head: action.head, body: action.body, reply }));
             if (peer === undefined || answer?.kind !== "answer") return undefined;
             return { ranges: answer.answers, generation: peer.slicelet.assignment?.generation };
@@ -252,6 +296,7 @@ export class RouterNode {
             if (!this.alive) return;
             const { attempt } = action;
             if (answer === undefined) this.step({ kind: "failed", attempt });
+            else if (answer === "rules") this.step({ kind: "needRules", attempt });
             else
               this.step({
                 kind: "answer",
@@ -265,8 +310,13 @@ export class RouterNode {
       case "fetch":
         this.#fetch();
         return;
-      case "offerRules":
+      case "offerRules": {
+        const offered = this.#versions;
+        this.#cluster.world.tell(() => {
+          this.#cluster.at(action.address)?.takeRules(offered);
+        });
         return;
+      }
       case "stopped":
         this.alive = false;
         if (action.left.batches > 0) this.#cluster.losses.push(`${this.name}: ${String(action.left.batches)} batches left`);

@@ -79,6 +79,16 @@ const DEEDS: readonly Deed[] = [
     cluster.tsdb.presence = "here";
     return "the receiver is here";
   },
+  (cluster) => (cluster.changeRules() ? `rules for windows from ${String(cluster.versions.at(-1))} on` : "the rules stay"),
+  (cluster) => {
+    // While both versions are in force: somebody comes who has to learn of them, and takes over what goes on.
+    cluster.changeRules();
+    cluster.run(cluster.world.pick(14_000));
+    const node = someone(cluster);
+    const fresh = cluster.start();
+    node?.drain();
+    return `rules change, surge ${fresh.id}, drain ${node?.id ?? "nobody"}`;
+  },
   (cluster) => {
     const { weather } = cluster.world;
     weather.loss = cluster.world.pick(3) * 0.04;

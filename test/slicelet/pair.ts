@@ -39,7 +39,7 @@ export function assignment(
 
 export class Peer {
   readonly id: string;
-  readonly holdings = new ModelHoldings({ gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true });
+  readonly holdings = new ModelHoldings({ gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, needRules: true });
   readonly slicelet: Slicelet;
   nowMs = 10_000;
 
