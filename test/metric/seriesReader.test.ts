@@ -3,6 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { SeriesReader, seriesOf, type WriteVersion } from "#limpet/metric/seriesReader.js";
+import { SeriesWriter } from "#limpet/metric/seriesWriter.js";
 import { encodeRequest, encodeRequest2, type SentSeries } from "../http/writeRequest.js";
 
 interface Found {
@@ -81,6 +82,34 @@ describe("series reader", () => {
         expect(second.good.map(({ bytes }) => bytes)).toEqual(first.good.map(({ bytes }) => bytes));
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test("written for an owner, 1.0 and 2.0 -> read again the same, but for samples that are no numbers", () => {
+    const writer = new SeriesWriter();
+    // Times of 2^63 - 1, -2^63 and 1. What no double holds is rounded up on reading, and must not come out as a negative number.
+    const times = [[...new Array<number>(8).fill(0xff), 0x7f], [...new Array<number>(9).fill(0x80), 0x01], [1]];
+    const label = [0x0a, 6, 0x0a, 1, 0x61, 0x12, 1, 0x62];
+    const far = Buffer.from([...label, ...times.flatMap((time) => [0x12, 1 + time.length, 0x10, ...time])]);
+    const roundTrip = (request: Uint8Array, version: WriteVersion): void => {
+      const reader = new SeriesReader(request, version);
+      const pieces: Uint8Array[] = [];
+      while (reader.next()) pieces.push(writer.write(reader).slice());
+      const most = 2 ** 63 - 1024;
+      const expected = readAll(request, version).good.map(({ labels, bytes, samples }) => ({
+        ...{ labels, bytes, histograms: 0, exemplars: 0, type: 0 },
+        samples: samples
+          .filter(([value]) => Number.isFinite(value))
+          .map(([value, time, start]) => [value, Math.min(time, most), Math.min(start, most), 0]),
+      }));
+      expect(readAll(Buffer.concat(pieces), "1.0")).toEqual({ good: expected, problems: [] });
+    };
+    roundTrip(Buffer.concat([Buffer.of(0x0a, far.length), far]), "1.0");
+    fc.assert(
+      fc.property(fc.array(seriesArbitrary, { maxLength: 5 }), (sent) => {
+        roundTrip(encodeRequest(sent), "1.0");
+        roundTrip(encodeRequest2(sent), "2.0");
+      }),
     );
   });
 
