@@ -22,7 +22,6 @@ import {
   GROUP_LASTS,
   GROUP_LEDGER,
   GROUP_NAMES,
-  GROUP_STATE,
   IGNORED_NAME,
   IGNORED_UNMATCHED,
   KEY_BYTES,
@@ -68,6 +67,7 @@ import { forgetFields, isObsolete } from "./keyTargets.js";
 import { lastBytesOf, remembersSeries } from "./lastShape.js";
 import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
 import { stemOf } from "./outputName.js";
+import { isDead } from "./part.js";
 import type { Parts } from "./parts.js";
 import { Refusals } from "./refusals.js";
 import { outputSeriesOf, relabelledRows, sliceBytesOf } from "./relabelled.js";
@@ -354,7 +354,7 @@ export class Admission {
     const table = this.#root + ROOT_GROUPS;
     for (let slot = tableProbe(table, hash, -1); slot >= 0; slot = tableProbe(table, hash, slot)) {
       const group = tableAt(table, slot);
-      if (i32.load(group + GROUP_STATE) === -1) continue;
+      if (isDead(group)) continue;
       const at = i32.load(group + GROUP_IDENTITY);
       if (i32.load(group + GROUP_IDENTITY_BYTES) !== bytes.length || bytes.compare(heap8, at, at + bytes.length) !== 0) continue;
       if (i32.load(group + GROUP_LEDGER) === ledger.at) return group;
@@ -424,7 +424,7 @@ export class Admission {
     if (this.#shapes !== undefined && compiled.rule.outputRelabel.length === 0)
       return this.group(compiled, { stem, labels: grouping.labels }, input.name, true);
     const known = this.#cache.group(field, compiled, grouping);
-    if (known !== undefined && i32.load(known + GROUP_STATE) !== -1) return known;
+    if (known !== undefined && !isDead(known)) return known;
     const group = this.group(compiled, { stem, labels: grouping.labels }, input.name, true);
     if (group > 0) this.#cache.addGroup(field, compiled, grouping, group);
     return group;

@@ -5,7 +5,6 @@ import {
   FIELD_PASS,
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
-  GROUP_STATE,
   KEY_FIELD_COUNT,
   KEY_FIELDS,
   LAST_GROUP,
@@ -17,6 +16,7 @@ import {
   TARGET_LAST,
 } from "../kernel/layout.js";
 import { countSeries } from "../kernel/shape.js";
+import { isDead } from "./part.js";
 
 /** Whether a Key points at a dead record, or at a refusal that may not be one any more; when Parts have changed, also: at none of them. */
 export function isObsolete(key: number, partsChanged: boolean): boolean {
@@ -30,7 +30,7 @@ export function isObsolete(key: number, partsChanged: boolean): boolean {
       const last = i32.load(target + TARGET_LAST);
       if (group === 0) {
         if (last !== 0 || partsChanged) return true;
-      } else if (i32.load(group + GROUP_STATE) === -1 || (last !== 0 && i32.load(last + LAST_GROUP) === 0)) return true;
+      } else if (isDead(group) || (last !== 0 && i32.load(last + LAST_GROUP) === 0)) return true;
     }
   }
   return false;

@@ -8,7 +8,16 @@
 //   copy ──last increment──▶ installed ──go──▶ serving ──freeze──▶ frozen ──go──▶ dropped        (PROTOCOL P6)
 //                                                 ▲──────abort───────┘
 import { allocate, release } from "../kernel/alloc.js";
-import { LEDGER_ACCEPTS, LEDGER_BYTES, LEDGER_CLOSED, LEDGER_COMPLETE, LEDGER_RULE } from "../kernel/layout.js";
+import {
+  GROUP_LEDGER,
+  GROUP_STATE,
+  LEDGER_ACCEPTS,
+  LEDGER_BYTES,
+  LEDGER_CLOSED,
+  LEDGER_COMPLETE,
+  LEDGER_GONE,
+  LEDGER_RULE,
+} from "../kernel/layout.js";
 import type { KeyRange } from "../slice/keyRange.js";
 import type { CompiledRule } from "./compile.js";
 import { HeavyKeys } from "./heavyKeys.js";
@@ -98,6 +107,11 @@ function openLedger(root: number, compiled: CompiledRule, { startMs, completeMs 
   f64.store(at + LEDGER_COMPLETE, Math.max(completeMs, validity.fromMs));
   const cleanFromMs = compiled.outputs.map(() => Number.NEGATIVE_INFINITY);
   return { compiled, at, beganMs: startMs, windowsFlushed: 0, windowsPartial: 0, cleanFromMs };
+}
+
+/** Whether a Group awaits the sweep: by itself, or with its dropped Part, whose Groups nobody goes through while a move waits for that. */
+export function isDead(group: number): boolean {
+  return i32.load(group + GROUP_STATE) === -1 || i32.load(i32.load(group + GROUP_LEDGER) + LEDGER_GONE) !== 0;
 }
 
 /** Gives the records of Ledgers back; their Groups must have gone before. */

@@ -3,7 +3,7 @@
 //
 //   split at k   [a ─────── k ─────── b)  ─▶  [a ── k) keeps the counters   [k ── b) copies cursors, closed marks, completeness
 //   merge        neighbours that agree on all of these become one
-//   drop         takes a Part out at once, in the time its Groups take to mark; the next sweep frees them
+//   drop         takes a Part out at once; the next sweep frees its Groups
 import {
   FLAG_DEDUP,
   GROUP_LASTS,
@@ -11,7 +11,6 @@ import {
   GROUP_NEXT,
   GROUP_SERIES,
   GROUP_SLICE_KEY,
-  GROUP_STATE,
   HELD_OLDER,
   LAST_HELD,
   LAST_NEXT,
@@ -19,6 +18,7 @@ import {
   LEDGER_BYTES,
   LEDGER_CLOSED,
   LEDGER_COMPLETE,
+  LEDGER_GONE,
   LEDGER_GROUP_COUNT,
   LEDGER_GROUPS,
   LEDGER_MATCHED,
@@ -167,7 +167,7 @@ export class Parts {
     if (gone === undefined) return false;
     for (const ledger of gone.flatMap((part) => part.ledgers)) {
       i32.store(ledger.at + LEDGER_ACCEPTS, 0);
-      for (let group = i32.load(ledger.at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) i32.store(group + GROUP_STATE, -1);
+      i32.store(ledger.at + LEDGER_GONE, 1);
       this.#dropped.push(ledger);
     }
     if (gone.length > 0) this.#change(this.#list.filter((part) => !gone.includes(part)));
@@ -178,7 +178,7 @@ export class Parts {
     return this.#dropped.length > 0;
   }
 
-  /** Ledgers of dropped Parts, whose Groups are marked dead and wait to be freed; the caller frees both. */
+  /** Ledgers of dropped Parts, whose Groups are dead and wait to be freed; the caller frees both. */
   takeDropped(): readonly Ledger[] {
     const dropped = this.#dropped;
     this.#dropped = [];

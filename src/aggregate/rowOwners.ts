@@ -2,8 +2,9 @@
 // labels -> the Group; while versions of the rules change, one more for each that writes it in other Windows. Two rows of one hash
 // (1 in 10^6 runs with ten million rows) would have the second refused.
 import { xxh64 } from "../base/xxh64.js";
-import { GROUP_NEXT, GROUP_STATE, LEDGER_GROUPS } from "../kernel/layout.js";
+import { GROUP_NEXT, LEDGER_GROUPS } from "../kernel/layout.js";
 import { areDisjoint, type CompiledRule } from "./compile.js";
+import { isDead } from "./part.js";
 import type { Parts } from "./parts.js";
 import type { OutputRowSeries } from "./relabelled.js";
 import type { Validity } from "./rule.js";
@@ -71,5 +72,5 @@ export class RowOwners {
 }
 
 function isThere(group: number): boolean {
-  return i32.load(group + GROUP_STATE) !== -1;
+  return !isDead(group);
 }

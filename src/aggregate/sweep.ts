@@ -122,6 +122,7 @@ function markDropped(root: number, { at, compiled }: Ledger, dead: Dead): void {
     for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(group + GROUP_OLDEST)) releaseCell(root, group, cell);
     const histogram = i32.load(group + GROUP_HISTOGRAM);
     if (histogram !== 0) releaseHistogram(root, histogram);
+    i32.store(group + GROUP_STATE, -1);
     dead.groups.push(group);
     if (compiled.rule.outputRelabel.length > 0) dead.names.push(i32.load(group + GROUP_NAMES));
   }

@@ -257,6 +257,8 @@ export const LEDGER_GROUPS: i32 = 8;
 export const LEDGER_GROUP_COUNT: i32 = 12;
 /** Input series: Lasts for counters, else targets. */
 export const LEDGER_SERIES_COUNT: i32 = 16;
+/** 1: its Part was dropped, and all its Groups are dead. */
+export const LEDGER_GONE: i32 = 20;
 /** f64 ms: Windows that end here or earlier are closed. */
 export const LEDGER_CLOSED: i32 = 24;
 /** f64 ms: nothing this slice should hold has been lost or unseen since. */
@@ -303,7 +305,7 @@ export const GROUP_LANE: i32 = 8;
 export const GROUP_DIVISION: i32 = 12;
 /** Index of the output names in the engine. */
 export const GROUP_NAMES: i32 = 32;
-/** 1: alive, 0: retired or not yet seen, -1: dead (awaits the sweep). */
+/** 1: alive, 0: retired or not yet seen, -1: dead (awaits the sweep), as all are whose Ledger is gone. */
 export const GROUP_STATE: i32 = 36;
 /** f64 ms: greatest sample time within closed Windows. */
 export const GROUP_SEEN: i32 = 40;
