@@ -3,6 +3,8 @@
 //
 //   held by a router:  oldestMs < end, or statedMs < end + grace; not when it said oldest = none, nor `hold` after its last word
 //   never longer than  max(end + grace, take-over) + hold
+//
+// A Part that was away for a while (in --data) has heard nobody meanwhile: see comeBack.
 import { LEDGER_CLOSED } from "../kernel/layout.js";
 import type { CompiledRule } from "./compile.js";
 import type { Part } from "./part.js";
@@ -28,6 +30,21 @@ export function backlogOf({ cursors, takenOverMs }: Pick<Part, "cursors" | "take
   }
   const patienceMs = nowMs - holdMs >= takenOverMs ? nowMs - holdMs : Number.NEGATIVE_INFINITY;
   return { oldestMs: oldest, statedMs: stated, patienceMs };
+}
+
+/** Name of no router: it stands for all whom a Part may not know, because they began, or began again, while it was away. */
+const UNKNOWN = "(unknown)";
+/** Within it every router that has something asks whoever has come back (the longest backoff). */
+const RETURN_MS = 5000;
+
+/**
+ * A Part serves again that was stopped at `awaySinceMs`. What its routers said before holds its Windows from now on, as if they had
+ * only just said it; and for a moment those who were not heard hold what they might have fed since.
+ */
+export function comeBack(part: Part, nowMs: number, { awaySinceMs, holdMs }: { readonly awaySinceMs: number; readonly holdMs: number }): void {
+  part.takenOverMs = nowMs;
+  for (const [router, cursor] of part.cursors) part.cursors.set(router, { ...cursor, heardMs: nowMs });
+  part.cursors.set(UNKNOWN, { applied: 0, oldestMs: awaySinceMs, statedMs: awaySinceMs, heardMs: nowMs - holdMs + RETURN_MS });
 }
 
 /** The latest Window end (ms) of a rule that may be closed now; a multiple of its interval. */

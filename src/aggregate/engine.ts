@@ -134,7 +134,8 @@ export class Engine {
   #skipping = false;
   /** Newlines consumed outside run(), for line numbers. */
   #slowLines = 0;
-  readonly #holdMs: number;
+  /** A router's backlog holds a Window so long, ms. */
+  readonly holdMs: number;
   #sweptMs: number;
   /** ROOT_EPOCH of the last KEY_IDLE_SWEEPS sweeps. */
   readonly #sweepEpochs: number[] = [];
@@ -150,7 +151,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#holdMs = options.holdMs ?? HOLD_MS;
+    this.holdMs = options.holdMs ?? HOLD_MS;
     this.#stale = options.marks?.has("stale") === true ? new RowWriter() : undefined;
     this.#zero = options.marks?.has("zero") === true ? new RowWriter() : undefined;
     this.root = openOwner(ROOT_PAGES, options.memoryBytesMax);
@@ -407,7 +408,7 @@ export class Engine {
 
   /** Closes Windows that are due, whole ones, while there is room. Returns what is left of it. */
   #closeDue(nowMs: number, part: Part, { room, actions }: { readonly room: number; readonly actions: EngineAction[] }): number {
-    const backlog = backlogOf(part, nowMs, this.#holdMs);
+    const backlog = backlogOf(part, nowMs, this.holdMs);
     let left = room;
     for (const ledger of part.ledgers) {
       const { intervalMs } = ledger.compiled.rule;

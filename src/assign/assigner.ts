@@ -188,7 +188,7 @@ export class Assigner {
 
   #reported(nowMs: number, report: Report, actions: AssignerAction[]): void {
     const known = this.#members.get(report.id) !== undefined;
-    if (!this.#members.report(nowMs, report)) {
+    if (!this.#members.report(nowMs, report, this.#current?.generation ?? NO_GENERATION)) {
       actions.push({
         kind: "notice",
         level: "warn",

@@ -2,7 +2,7 @@
 // is seen by nobody here, and a slow process looks the same as a dead one until the lease is over.
 //
 //   running ──said draining (final)──▶ draining ──silence──▶ gone
-//      ├─────said staying───▶ staying ──silent for `stay`──▶ gone
+//      ├─────said staying───▶ staying ──silent for `stay`──▶ gone       (draining too, when something is left that nobody took)
 //      └──────────────silence, or another incarnation at its address──▶ gone ──a report──▶ what it said last
 //
 // A new incarnation at an address proves that the old one is gone for good (it may still be staying: its slices are kept).
@@ -22,7 +22,7 @@ export interface Member {
   heardMs: number;
   /** When it came, or came back. */
   joinedMs: number;
-  /** draining and staying are final. */
+  /** staying is final, and draining but for that. */
   said: ReportedState;
   /** Another incarnation has its address. */
   replaced: boolean;
@@ -33,6 +33,11 @@ export interface Member {
 
 /** Gone ones are remembered for so long, so that a late report of a replaced one does not bring it back. */
 const FORGET_MS = 600_000;
+
+/** Whether a first word is none of a new incarnation, which has nothing yet; it may be news all the same of one whose store has lost it. */
+function isOfBefore({ serves, state, generation }: Report, own: Generation): boolean {
+  return (serves.length > 0 || state === "staying") && !isNewer(generation, own);
+}
 
 export class Members {
   readonly #limits: AssignerLimits;
@@ -61,6 +66,11 @@ export class Members {
     return this.all().filter(({ state, report }) => (state === "running" || state === "draining") && report !== undefined);
   }
 
+  /** The new incarnation at the address of one that was replaced, once it was heard. */
+  heirOf({ address, replaced }: Member): Member | undefined {
+    return replaced ? this.all().find((member) => member.address === address && !member.replaced && member.report !== undefined) : undefined;
+  }
+
   running(): Member[] {
     return this.all().filter(({ state }) => state === "running");
   }
@@ -74,26 +84,30 @@ export class Members {
     }
   }
 
-  /** False: there are too many. */
-  report(nowMs: number, report: Report): boolean {
+  /** `own`: the assigner's newest Generation. False: there are too many. */
+  report(nowMs: number, report: Report, own: Generation): boolean {
     const known = this.#members.get(report.id);
     if (known === undefined && this.#members.size >= this.#limits.resourcesMax) return false;
     const member = known ?? this.#add(nowMs, report, report.state);
-    if (member.report === undefined) this.#replace(member);
+    if (member.report === undefined) this.#replace(member, known !== undefined ? "listed" : isOfBefore(report, own) ? "late" : "new");
     if (member.replaced) return true;
     member.heardMs = nowMs;
     member.report = report;
     member.highest = report.generation;
     for (const { term } of report.serves) if (isNewer(term, member.highest)) member.highest = term;
-    if (member.said === "running") member.said = report.state;
+    if (member.said === "running" || report.state === "staying") member.said = report.state;
     return true;
   }
 
-  /** Whoever else had its address is gone. */
-  #replace(member: Member): void {
-    for (const other of this.#members.values()) {
-      if (other !== member && other.address === member.address) other.replaced = true;
-    }
+  /**
+   * Whoever else had its address is gone. But a word may have lain in the network while its successor came: of one that was listed it
+   * is late when another one has spoken, and of one that was not, and yet has something, when anybody is known there.
+   */
+  #replace(member: Member, as: "new" | "listed" | "late"): void {
+    const others = this.all().filter((other) => other !== member && other.address === member.address && !other.replaced);
+    const isSucceeded = as === "late" ? others.length > 0 : as === "listed" && others.some(({ report }) => report !== undefined);
+    if (isSucceeded) member.replaced = true;
+    else for (const other of others) other.replaced = true;
   }
 
   /** An operator's word. False: unknown. */

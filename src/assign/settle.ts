@@ -6,10 +6,11 @@
 //   |                     |                                             | has lost a Generation)                                     |
 //   | moving              | owner: moved, in this move                  | target owns it, term = move                                |
 //   | moving              | owner: aborted, this move                   | the move is dead; another may be published                 |
-//   | gone or staying     | somebody offers its very term               | that one owns it, the term stays: its state is back        |
+//   | gone or staying     | somebody offers, or serves, its very term   | that one owns it, the term stays: its state is back        |
 //   | gone or staying     | move target offers the term of the move     | the same, term = move                                      |
 //   | gone, moving        | target heard since, serves nothing          | as gone, not moving                                        |
 //   | gone, moving        | target not heard since                      | wait for it                                                |
+//   | staying             | new incarnation at its address: no offer    | it came back without its state: lost                       |
 //   | gone, was staying   | -                                           | held (owner null, term kept), `stay` long; then lost       |
 //   | gone, was not       | -                                           | held for `orphanAfter` (default: not at all); then lost    |
 //   | draining, running,  | -                                           | stays as it is; a move whose target is gone goes on until  |
@@ -33,7 +34,11 @@ export interface Facts {
 /** Applies the words of the Slicelets. */
 export function hearAll(plan: Plan, members: Members): void {
   for (const { report } of members.all()) if (report !== undefined) hear(plan, report);
-  const back = members.running().flatMap((member) => (member.report === undefined ? [] : [{ member, offers: member.report.offers }]));
+  // Those that leave too: what was theirs is theirs to hand on, or stays theirs when they came back and went again at once.
+  const back = members
+    .all()
+    .filter(({ state, replaced }) => state !== "gone" && !replaced)
+    .flatMap((member) => (member.report === undefined ? [] : [{ member, offers: [...member.report.offers, ...strays(plan, member.report)] }]));
   if (plan.pieces.every(({ term }) => isNever(term))) return claim(plan, back);
   for (const { member, offers } of back) grant(plan, member, offers, members);
 }
@@ -70,7 +75,9 @@ export function isNews({ slices }: Assignment, report: Report, members: Members)
   return (
     report.moved.some(ends) ||
     report.aborted.some(ends) ||
-    report.serves.some((served) => some(served, ({ term }) => isNewer(served.term, term))) ||
+    report.serves.some((served) =>
+      some(served, ({ term, owner }) => isNewer(served.term, term) || (owner !== report.id && isEqual(term, served.term))),
+    ) ||
     report.offers.some((offer) =>
       some(offer, ({ term, move, owner }) => {
         return isAway(members.get(owner), report.address) && (isEqual(term, offer.number) || isEqual(move, offer.number));
@@ -106,6 +113,21 @@ function isAhead(plan: Plan, { low, high, term }: ServedSlice): boolean {
     if (isNewer(term, piece.term)) return true;
   }
   return false;
+}
+
+/** What it serves in the very term of somebody else: it came back with its state while nobody could grant it, or that was forgotten. */
+function strays(plan: Plan, { id, serves }: Report): NumberedRange[] {
+  const found: NumberedRange[] = [];
+  for (const { low, high, term } of serves) {
+    for (let i = plan.indexOf(low); i < plan.pieces.length; i++) {
+      const piece = plan.pieces[i];
+      if (piece === undefined || piece.low >= high) break;
+      if (piece.owner === id || !isEqual(piece.term, term)) continue;
+      found.push({ low, high, number: term });
+      break;
+    }
+  }
+  return found;
 }
 
 function overlapping(plan: Plan, range: KeyRange): Piece[] {
@@ -156,16 +178,23 @@ function isAway(owner: Member | undefined, address: string): boolean {
 function fateOf(plan: Plan, piece: Piece, { nowMs, members, limits }: Facts): "fine" | "lost" | number {
   if (piece.owner === null) return isNever(piece.term) || nowMs >= piece.heldUntilMs ? "lost" : piece.heldUntilMs;
   const owner = members.get(piece.owner);
-  if (owner !== undefined && owner.state !== "gone") return "fine";
+  const isForsaken = isWithoutState(owner, piece, members);
+  if (owner !== undefined && owner.state !== "gone" && !isForsaken) return "fine";
   if (piece.movingTo !== null) {
     const target = members.get(piece.movingTo);
     if (target !== undefined && target.state !== "gone" && target.heardMs <= (owner?.sinceMs ?? 0)) return nowMs;
     plan.abort(piece, "lost");
   }
-  const holdFor = holdMs(owner, limits);
+  const holdFor = isForsaken ? 0 : holdMs(owner, limits);
   if (holdFor <= 0) return "lost";
   plan.give(piece, null, piece.term, "held");
   return nowMs + holdFor;
+}
+
+/** Whether it said that it stays, and has come back without the state of the piece. */
+function isWithoutState(owner: Member | undefined, piece: Piece, members: Members): boolean {
+  const heir = owner?.said === "staying" ? members.heirOf(owner) : undefined;
+  return heir?.report?.offers.every((offer) => overlap(offer, piece) === undefined) === true;
 }
 
 /** How long Slices are held for a Resource that is gone. */

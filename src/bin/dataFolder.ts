@@ -1,6 +1,9 @@
 // The folder of --data, for this process alone.
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { SnapshotError } from "../aggregate/snapshotError.js";
 import type { Log } from "../base/log.js";
+import { systemErrorCode } from "../base/systemError.js";
 import { type FolderLock, type LockResult, lockFolder } from "../store/lock.js";
 import type { ModeName } from "./aggregateMode.js";
 import { UsageError } from "./options.js";
@@ -31,6 +34,21 @@ export async function openData(folder: string, mode: ModeName, log: Log): Promis
     return undefined;
   }
 }
+
+/** What to say of a folder whose checkpoint cannot be gone on with. */
+export function dataFailure(folder: string, error: unknown): unknown {
+  if (error instanceof UsageError) return error;
+  if (error instanceof SnapshotError)
+    return new UsageError(`${join(folder, "checkpoint")}: ${error.message}; ${CURES[error.code] ?? "remove the file to start without it"}`);
+  const code = systemErrorCode(error);
+  return code === undefined ? error : new UsageError(`--data ${folder}: ${error instanceof Error ? error.message : code}; move what is in the way`);
+}
+
+const CURES: Readonly<Partial<Record<SnapshotError["code"], string>>> = {
+  no_memory: "raise --memory-max",
+  version: "or remove the file to start without it",
+  not_a_snapshot: "what an aggregator with --assigner left needs its --assigner; or remove the file to start without it",
+};
 
 function tryLock(folder: string): Promise<LockResult> {
   return lockFolder(folder).catch((cause: unknown) => {

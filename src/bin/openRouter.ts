@@ -6,6 +6,7 @@ import type { Log } from "../base/log.js";
 import { type Delivery, RouterDriver } from "../drive/routerDriver.js";
 import type { BatchSender } from "../http/batchSender.js";
 import { ROUTER_DEFAULTS } from "../route/router.js";
+import type { SavedRouter } from "../route/savedRouter.js";
 import { encodeRuleVersion } from "../slice/ruleVersion.js";
 import { crash } from "./crash.js";
 import type { ShardedRules } from "./shardedRules.js";
@@ -22,6 +23,8 @@ export interface RouterAbout {
     readonly retentionMax: number;
   };
   readonly incarnation: string;
+  /** It goes on as this one. */
+  readonly saved?: SavedRouter | undefined;
   readonly outputs: ReadonlyMap<string, Output>;
   readonly rules: Pick<ShardedRules, "catchUp">;
   readonly sender: BatchSender;
@@ -30,11 +33,15 @@ export interface RouterAbout {
 }
 
 /** `deliver`: who carries batches, the sender by default. */
-export function openRouter({ options, incarnation, outputs, rules, sender, log, clock }: RouterAbout, deliver?: Delivery["deliver"]): RouterDriver {
+export function openRouter(
+  { options, incarnation, saved, outputs, rules, sender, log, clock }: RouterAbout,
+  deliver?: Delivery["deliver"],
+): RouterDriver {
   return new RouterDriver({
     router: {
       ...ROUTER_DEFAULTS,
-      router: `${options.name}.${incarnation}`,
+      router: saved?.router ?? `${options.name}.${incarnation}`,
+      saved,
       cluster: options.cluster,
       seed: randomBytes(4).readInt32LE(),
       retentionBytesMax: options.retentionMax,

@@ -3,20 +3,20 @@
 //
 //   stdin, HTTP ─▶ router inside ──own slices: a function call──▶ Slicelet ─▶ engine ─▶ sinks
 //                       └───────────others': POST /api/v1/batch──▶ their Slicelets
-import { setTimeout as delay } from "node:timers/promises";
 import { hasClosed } from "../aggregate/due.js";
 import type { Engine } from "../aggregate/engine.js";
 import type { Rule } from "../aggregate/rule.js";
 import type { RulesInForce } from "../aggregate/ruleVersions.js";
-import { counted } from "../base/counted.js";
-import { Aggregator } from "../drive/aggregator.js";
-import { shardedLedger } from "../drive/shardedLedger.js";
-import type { MoveCounts } from "../drive/sliceletDriver.js";
+import type { OutboxBlock } from "../aggregate/snapshotHeader.js";
+import { Aggregator, type CheckpointStore } from "../drive/aggregator.js";
+import type { SliceletDriver } from "../drive/sliceletDriver.js";
 import { StdinLines } from "../drive/stdinLines.js";
 import { holdSignals } from "../execd/signals.js";
 import { readStdin } from "../execd/stdin.js";
 import { AnswerCounts } from "../http/answerCounts.js";
+import type { Sink } from "../sink/sink.js";
 import { WHOLE } from "../slice/keyRange.js";
+import { encodeKept } from "../store/keptFile.js";
 import { engineOpener, openLog } from "./aggregateEnds.js";
 import type { Mode } from "./aggregateMode.js";
 import { crash } from "./crash.js";
@@ -24,25 +24,23 @@ import { readListenOptions } from "./listenOptions.js";
 import { openSinks, sinkEntries } from "./openSinks.js";
 import { UsageError } from "./options.js";
 import { goOnWith } from "./reloader.js";
-import { doorsForPeers, type Entrance, makeDoors, openServer, statsOf } from "./shardedDoors.js";
-import { layGround, type Members, openInnerRouter, openOwner, type ShardedOptions } from "./shardedMembers.js";
+import { openShardedData, Return, type ShardedData } from "./shardedData.js";
+import { doorsForPeers, type Entrance, makeDoors, openServer } from "./shardedDoors.js";
+import { type Ground, layGround, type Members, openInnerRouter, openOwner, type ShardedOptions } from "./shardedMembers.js";
+import { farewell, stopMembers } from "./shardedStop.js";
 
-const INGEST_DEADLINE_MS = 1000;
-const STOP_DEADLINE_MS = 2500;
 const STDIN_PATIENCE_MS = 3500;
-/** State moves, it is not kept. */
-const UNKEPT = {
-  checkpoint: undefined,
-  regret: { why: "with something nobody took", cure: "others take it as long as --drain-deadline lasts" },
+const REGRET = {
+  why: "with something nobody took",
+  cure: "others take it as long as --drain-deadline lasts, and --data DIR keeps it for the next start",
 };
 
 /** Throws UsageError for what cannot be together. */
-function check({ rules, data, assigner, advertise, unmatched }: ShardedOptions, mode: Mode): void {
+function check({ rules, data, stay, assigner, advertise, unmatched }: ShardedOptions, mode: Mode): void {
   if (mode.writesMetrics) throw new UsageError(`--mode ${mode.name} owns all it reads; leave --assigner out, or use --mode output or serve`);
   if (rules !== undefined) throw new UsageError("--rules: with --assigner the rules come from there; give them to `limpet assign`");
   if (unmatched === "pass") throw new UsageError("--unmatched pass: with --assigner what no rule wants is not passed on; leave it out");
-  if (data !== undefined)
-    throw new UsageError(`--data ${data}: with --assigner state moves to other aggregators at a stop, it is not kept on disk yet; leave it out`);
+  if (stay === true && data === undefined) throw new UsageError("--stay: what stays has to lie somewhere while nobody runs; give --data DIR too");
   for (const [flag, url] of [
     ["--assigner", assigner],
     ["--advertise", advertise],
@@ -63,55 +61,87 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
       log.info("SIGHUP: rules come from the assigner, there is nothing to read again");
     },
   });
+  const data = options.data === undefined ? undefined : await openShardedData(options.data, options.cluster, log);
   const sinks = await openSinks(entries, log);
   const entrance: Entrance = { options, listening, answers: new AnswerCounts(), log, mode, inside: undefined };
   const { ingest, routes } = makeDoors(entrance);
   const server = await openServer(entrance, routes);
   const ground = await layGround({ options, listening, server, log });
-  const first = await Promise.race([ground.rules.first(), signals.stop]);
+  const first = await Promise.race([ground.rules.first(data?.kept), signals.stop]);
   if (first === undefined) {
     await Promise.all([server.close(200), ground.assigner.close()]);
+    data?.lock.release();
     return;
   }
-  const open = engineOpener(options, mode, { outputs: ground.outputs, sinks });
+  const members = await build({ ground, entrance, first, sinks, data }).catch(async (error: unknown) => {
+    await Promise.all([server.close(0), ground.assigner.close()]);
+    data?.lock.release();
+    throw error;
+  });
+  entrance.inside = members;
+  routes.push(...doorsForPeers(members));
+  members.owner.start();
+  members.router.start();
+  ground.assigner.start();
+  ingest.open();
+  log.info(`listening on ${server.url}${mode.reads === undefined ? "" : ", reading standard input"}`);
+  const lines = new StdinLines(members.router, log, STDIN_PATIENCE_MS);
+  const reader = mode.reads === undefined ? undefined : readStdin(mode.reads, lines);
+  await Promise.race([lines.taken, signals.stop]);
+  reader?.stop();
+  const left = await stopMembers({ members, ingest, data });
+  await Promise.all([ground.assigner.close(), server.close(200)]);
+  ground.sender.close();
+  data?.lock.release();
+  farewell(members, left);
+  if (data !== undefined && !left.stopped.kept) process.exitCode = 1;
+}
+
+interface Materials {
+  readonly ground: Ground;
+  readonly entrance: Entrance;
+  readonly first: RulesInForce;
+  readonly sinks: readonly Sink[];
+  readonly data: ShardedData | undefined;
+}
+
+/** Everything inside, wired and about to start; it goes on from --data, if anything is there. Throws UsageError. */
+async function build({ ground, entrance, first, sinks, data }: Materials): Promise<Members> {
+  const { options, log } = ground;
+  const open = engineOpener(options, entrance.mode, { outputs: ground.outputs, sinks });
   const openEmpty = (...args: Parameters<typeof open>): Engine => {
     const engine = open(...args);
     engine.parts.drop(WHOLE);
     return engine;
   };
-  const aggregator = new Aggregator({
-    engine: openEmpty(first.rules, ground.clock.now()),
+  const engine = openEmpty(first.rules, ground.clock.now());
+  const kept = data?.kept;
+  const back = data === undefined || kept === undefined ? undefined : new Return({ ...data, kept }, engine, { log, now: () => ground.clock.now() });
+  const aggregator: Aggregator = new Aggregator({
+    engine,
     sinks,
     log,
     clock: ground.clock,
-    ...UNKEPT,
+    checkpoint: data === undefined ? undefined : checkpointOf(data, ground, () => ({ owner, aggregator, back })),
+    // The second ones are this process' own kind: they came with copies of its peers.
+    waiting: () => [...(back?.blocks ?? []), ...(owner.slicelet.rowsArriving as readonly OutboxBlock[])],
+    regret: REGRET,
     onBroken: crash,
   });
-  const owner = openOwner(ground, aggregator);
-  const router = openInnerRouter(ground, owner);
+  const beginning = { offers: back?.offers ?? [], kept: back, router: data?.router };
+  const owner: SliceletDriver = openOwner(ground, aggregator, beginning);
+  const router = openInnerRouter(ground, owner, beginning);
   const members: Members = { ...ground, watched: { aggregator, sinks, answers: entrance.answers }, owner, router, startedMs: ground.clock.now() };
   follow(members, first, openEmpty);
-  entrance.inside = members;
-  routes.push(...doorsForPeers(members));
+  back?.begin(aggregator);
+  if (kept !== undefined) {
+    // To route by, and for an assigner whose store has lost it; nothing is owned by it.
+    router.assignment(kept.assignment);
+    owner.assignment(kept.assignment);
+  }
   await aggregator.start();
-  owner.start();
-  router.start();
-  ground.assigner.start();
-  ingest.open();
-  log.info(`listening on ${server.url}${mode.reads === undefined ? "" : ", reading standard input"}`);
-  const lines = new StdinLines(router, log, STDIN_PATIENCE_MS);
-  const reader = mode.reads === undefined ? undefined : readStdin(mode.reads, lines);
-  await Promise.race([lines.taken, signals.stop]);
-  reader?.stop();
-  // Its doors stay open while it hands its slices on: whoever posts here is not turned away for longer than it must be.
-  const deadlineMs = await handOn(members, options.drainDeadline);
-  await Promise.race([ingest.close(), delay(INGEST_DEADLINE_MS, undefined, { ref: false })]);
-  const undelivered = (await router.stop(deadlineMs)).lines;
-  const stopped = await aggregator.stop(STOP_DEADLINE_MS);
-  owner.stop();
-  await Promise.all([ground.assigner.close(), server.close(200)]);
-  ground.sender.close();
-  farewell(members, { undelivered, unsent: stopped.rowsUnsent });
+  if (data?.router !== undefined) await data.retention.discard();
+  return members;
 }
 
 /** From here on router and owner hear of Assignments, and go on with other rules when there are some. */
@@ -135,50 +165,24 @@ function follow(
   });
 }
 
-/**
- * Hands everything on while there is anybody to take it. Returns how long what is kept may take to be delivered, ms: what is left of
- * the deadline, and a fifth of it at least.
- */
-async function handOn({ owner, log, clock }: Members, deadlineMs: number): Promise<number> {
-  const untilMs = clock.now() + deadlineMs;
-  const { id } = owner.slicelet.self;
-  const others = owner.slicelet.assignment?.resources.some((resource) => resource.id !== id && resource.state === "running") === true;
-  if (!others) {
-    if (owner.slicesOwned > 0) log.warn("nobody is there to take this aggregator's slices: open windows are left as partial values");
-    return 1000;
-  }
-  const late = await Promise.race([owner.drain().then(() => false), delay(deadlineMs, true, { ref: false })]);
-  if (late) {
-    log.error(
-      `not all slices were taken within ${String(deadlineMs / 1000)} s (--drain-deadline): their open windows are left as partial values; look for an assigner or aggregators that cannot be reached`,
-    );
-    process.exitCode = 1;
-    await owner.keep();
-  }
-  if (owner.moves.out > 0) log.info(describePauses(owner.moves));
-  return Math.max(1000, deadlineMs / 5, untilMs - clock.now());
-}
-
-/** What the moves of this process meant for who sent to it. */
-function describePauses({ out, pausesMs }: MoveCounts): string {
-  const sorted = pausesMs.toSorted((a, b) => a - b);
-  const [median = 0, most = 0] = [sorted[sorted.length >> 1], sorted.at(-1)];
-  return `handed on ${counted(out, "slice")}; frozen for ${String(Math.round(median))} ms in the median, ${String(Math.round(most))} ms at most`;
-}
-
-function farewell(members: Members, { undelivered, unsent }: { readonly undelivered: number; readonly unsent: number }): void {
-  const { log } = members;
-  const stats = statsOf(members);
-  const ledger = shardedLedger(members.watched, members.router, members.owner.moves, undelivered);
-  if (undelivered > 0) {
-    log.error(`${String(undelivered)} lines could not be delivered and are lost`);
-    process.exitCode = 1;
-  }
-  const dropped = Object.values(ledger.pairs_dropped).reduce((sum, count) => sum + count, 0);
-  // What is still counted together first: the last line is the sum.
-  log.flush();
-  log.info(
-    `stopped: read ${String(stats.samplesReceived)} samples, applied ${String(ledger.pairs_applied)}, dropped ${String(dropped)}, unsent ${String(unsent)}`,
-  );
-  if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(ledger)}\n`);
+/** Where the state goes at a stop; at the start it waits to be granted (Return). */
+function checkpointOf(
+  { checkpoint }: ShardedData,
+  { options, self, clock, rules }: Ground,
+  running: () => { readonly owner: SliceletDriver; readonly aggregator: Aggregator; readonly back: Return | undefined },
+): CheckpointStore {
+  return {
+    read: () => Promise.resolve(undefined),
+    discard: () => Promise.resolve(),
+    put: async (snapshot) => {
+      const { owner, aggregator, back } = running();
+      const { assignment } = owner.slicelet;
+      back?.close();
+      // Handed on, all of it.
+      if (aggregator.engine.parts.list.length === 0 || assignment === undefined) return;
+      await checkpoint.put(
+        encodeKept({ cluster: options.cluster, from: self.id, stoppedMs: clock.now(), assignment, rules: rules.versions, snapshot }),
+      );
+    },
+  };
 }

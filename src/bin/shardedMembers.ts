@@ -6,7 +6,7 @@ import type { OutboxBlock } from "../aggregate/snapshotHeader.js";
 import { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
 import type { Aggregator } from "../drive/aggregator.js";
-import { EngineHoldings } from "../drive/engineHoldings.js";
+import { EngineHoldings, type KeptState } from "../drive/engineHoldings.js";
 import type { RouterDriver } from "../drive/routerDriver.js";
 import { SliceletDriver } from "../drive/sliceletDriver.js";
 import type { Watched } from "../drive/status.js";
@@ -15,6 +15,8 @@ import { BatchSender } from "../http/batchSender.js";
 import { PeerClient } from "../http/peerClient.js";
 import type { RunningServer } from "../http/server.js";
 import { ROUTER_DEFAULTS } from "../route/router.js";
+import type { SavedRouter } from "../route/savedRouter.js";
+import type { NumberedRange } from "../slice/report.js";
 import { resourceId } from "../slice/resource.js";
 import { MOVE_LIMITS } from "../slicelet/outgoing.js";
 import { Slicelet, type SliceletOptions } from "../slicelet/slicelet.js";
@@ -33,6 +35,7 @@ export interface ShardedOptions extends ListenOptions, EndOptions {
   readonly listen?: string;
   readonly dbLabel?: string;
   readonly data?: string;
+  readonly stay?: boolean;
   readonly cluster: string;
   readonly name: string;
   readonly retentionMax: number;
@@ -53,6 +56,13 @@ export interface Ground {
   readonly assigner: AssignerClient;
   readonly rules: ShardedRules;
   readonly sender: BatchSender;
+}
+
+/** How it begins where an earlier incarnation left something in --data. */
+export interface Beginning {
+  readonly offers: readonly NumberedRange[];
+  readonly kept: KeptState | undefined;
+  readonly router: SavedRouter | undefined;
 }
 
 export interface Members extends Ground {
@@ -90,7 +100,11 @@ export async function layGround(about: Pick<Ground, "options" | "listening" | "l
   return { options, listening, log, clock, outputs, self, assigner, rules, sender };
 }
 
-export function openOwner({ options, listening, self, clock, log, rules }: Ground, aggregator: Aggregator): SliceletDriver {
+export function openOwner(
+  { options, listening, self, clock, log, rules }: Ground,
+  aggregator: Aggregator,
+  { offers, kept }: Beginning,
+): SliceletDriver {
   const holdings = new EngineHoldings({
     engine: () => aggregator.engine,
     now: () => clock.now(),
@@ -100,9 +114,10 @@ export function openOwner({ options, listening, self, clock, log, rules }: Groun
     onForgotten: () => {
       rules.seemsIncomplete();
     },
+    kept,
   });
   return new SliceletDriver({
-    slicelet: new Slicelet({ self, holdings, limits: MOVE_LIMITS, heartbeatMs: HEARTBEAT_MS, offers: [] }),
+    slicelet: new Slicelet({ self, holdings, limits: MOVE_LIMITS, heartbeatMs: HEARTBEAT_MS, offers }),
     holdings,
     peers: new PeerClient({ assigner: options.assigner.replace(/\/+$/, ""), token: listening.ownToken, timeoutMs: PEER_TIMEOUT_MS }),
     clock,
@@ -120,9 +135,9 @@ export function openOwner({ options, listening, self, clock, log, rules }: Groun
 }
 
 /** The router inside: batches for this process' own slices are a function call. */
-export function openInnerRouter(ground: Ground, owner: SliceletDriver): RouterDriver {
+export function openInnerRouter(ground: Ground, owner: SliceletDriver, { router: saved }: Beginning): RouterDriver {
   const { self, sender } = ground;
-  return openRouter({ ...ground, incarnation: self.incarnation }, async (to, head, generation, body) => {
+  return openRouter({ ...ground, incarnation: self.incarnation, saved }, async (to, head, generation, body) => {
     if (to !== self.address) return sender.deliver(to, head, generation, body);
     // In the next turn, as from the network: a machine is not stepped from within its own step.
     await delay(0);

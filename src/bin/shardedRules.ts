@@ -35,6 +35,13 @@ const AGAIN_MS = 1000;
 /** Seldom: the whole state goes through a snapshot each time, and routers learn their series anew. */
 const EXPIRE_MS = 60_000;
 
+/** Rules that an earlier process went by, newest first. */
+export interface KeptRules {
+  readonly rules: readonly RuleVersion[];
+  /** When, ms. */
+  readonly stoppedMs: number;
+}
+
 export class ShardedRules {
   readonly #options: ShardedRulesOptions;
   /** Hashes that have been in force here: batches that name them are understood. */
@@ -56,11 +63,20 @@ export class ShardedRules {
     return this.#known.has(hash);
   }
 
-  /** Asks until there are some, or the process ends. */
-  async first(): Promise<RulesInForce> {
+  /** Those in force, newest first; none yet: empty. */
+  get versions(): readonly RuleVersion[] {
+    return this.#inForce?.versions.map(({ version }) => version) ?? [];
+  }
+
+  /**
+   * Asks until there are some, or the process ends. `kept`: of an earlier process; what was in force then counts too, for its state may
+   * have open Windows of it, and it is what to begin with while the assigner cannot be asked.
+   */
+  async first(kept?: KeptRules): Promise<RulesInForce> {
     for (;;) {
-      const versions = await this.#read();
-      if (typeof versions !== "string") return this.#take(versions);
+      const read = await this.#read(kept?.stoppedMs);
+      const versions = typeof read === "string" && kept !== undefined ? this.#parseAll(kept.rules) : read;
+      if (typeof versions !== "string") return this.#take(versions, kept?.stoppedMs);
       this.#options.log.warn(`no rules yet: ${versions}`, "rules");
       // Alone it keeps no process alive: one that is told to stop while it waits has closed everything else.
       await delay(AGAIN_MS, undefined, { ref: false });
@@ -136,10 +152,9 @@ export class ShardedRules {
     return this.#hasGaps || (this.#named !== "" && this.#named !== this.#inForce.versions[0].version.hash);
   }
 
-  #take(versions: Versions): RulesInForce {
-    const { clock, holdMs } = this.#options;
+  #take(versions: Versions, nowMs = this.#options.clock.now()): RulesInForce {
     const before = this.#inForce;
-    const inForce = rulesInForce(versions, clock.now(), holdMs);
+    const inForce = rulesInForce(versions, nowMs, this.#options.holdMs);
     for (const { version } of inForce.versions) this.#known.add(version.hash);
     if (before !== undefined && hashesOf(before) === hashesOf(inForce)) return before;
     this.#inForce = inForce;
@@ -162,8 +177,8 @@ export class ShardedRules {
   }
 
   /** The newest version and those before it that something is still open of, or why there are none. */
-  async #read(): Promise<Versions | string> {
-    const { assigner, clock, holdMs } = this.#options;
+  async #read(nowMs = this.#options.clock.now()): Promise<Versions | string> {
+    const { assigner, holdMs } = this.#options;
     const read = await assigner.rules();
     if (!read.ok) return read.error;
     const newest = this.#parse(read.value);
@@ -173,7 +188,7 @@ export class ShardedRules {
       const previous = await this.#version(hash);
       if (typeof previous === "string") return `version ${hash}: ${previous}`;
       older.push(previous);
-      if (rulesInForce([newest, ...older], clock.now(), holdMs).versions.length <= older.length) break;
+      if (rulesInForce([newest, ...older], nowMs, holdMs).versions.length <= older.length) break;
     }
     return [newest, ...older];
   }
@@ -183,6 +198,18 @@ export class ShardedRules {
     if (known !== undefined) return known;
     const read = await this.#options.assigner.rules(hash);
     return read.ok ? this.#parse(read.value) : read.error;
+  }
+
+  #parseAll([newest, ...older]: readonly RuleVersion[]): Versions | string {
+    const first = newest === undefined ? "none are kept" : this.#parse(newest);
+    if (typeof first === "string") return first;
+    const versions: [ParsedVersion, ...ParsedVersion[]] = [first];
+    for (const version of older) {
+      const parsed = this.#parse(version);
+      if (typeof parsed === "string") return parsed;
+      versions.push(parsed);
+    }
+    return versions;
   }
 
   #parse(version: RuleVersion): ParsedVersion | string {

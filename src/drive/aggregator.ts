@@ -34,6 +34,8 @@ export interface AggregatorOptions {
   readonly log: Log;
   readonly clock: SteadyClock;
   readonly checkpoint: CheckpointStore | undefined;
+  /** Rows kept from an earlier process that wait for something else than their sinks; older than all that those have. */
+  readonly waiting?: () => readonly OutboxBlock[];
   /** Said where a stop loses something without a checkpoint: `stopped WHY: 3 rows not sent; CURE`. --data is the default's cure. */
   readonly regret?: { readonly why: string; readonly cure: string };
   /** Where lines go that pass; needed when the engine passes lines. */
@@ -104,7 +106,7 @@ export class Aggregator implements InputTarget {
     if (restored !== undefined) {
       await checkpoint?.discard();
       log.info(`restored ${counted(restored.groups, "group")} and ${String(restored.series)} counter series from the last stop`);
-      this.#tellRestored(restored);
+      this.tellRestored(restored);
       this.resume(restored.outbox);
     }
     this.#ready = { ok: true };
@@ -125,15 +127,18 @@ export class Aggregator implements InputTarget {
    */
   reload(fresh: Engine): void {
     const restored = restoreSnapshot(fresh, takeSnapshot(this.#engine, WHOLE, { term: "0.0", number: 1 }));
-    // A range that is being moved stays frozen, and one that has come waits on.
-    for (const { mode, low, high } of this.#engine.parts.list)
-      if (mode !== "serving") for (const part of fresh.parts.cut({ low, high }) ?? []) fresh.parts.setMode(part, mode);
+    // A range that is being moved stays frozen, and one that has come waits on. A copy on its way is asked for anew: it may not fit
+    // the other rules.
+    for (const { mode, copied, low, high } of this.#engine.parts.list) {
+      if (mode === "copy" && copied !== undefined) fresh.parts.drop({ low, high });
+      else if (mode !== "serving") for (const part of fresh.parts.cut({ low, high }) ?? []) fresh.parts.setMode(part, mode);
+    }
     fresh.succeed(this.#engine);
     // Of several reloads between two reads, the read lands in the first one's engine.
     if (this.#retired === undefined) this.#retired = this.#engine;
     else this.#engine.dispose();
     this.#engine = fresh;
-    this.#tellRestored(restored);
+    this.tellRestored(restored);
   }
 
   room(): Buffer {
@@ -207,7 +212,8 @@ export class Aggregator implements InputTarget {
     return { ok: false, reason: this.#loss.reason };
   }
 
-  #tellRestored({ forgottenRules, collidingRules, lateOutputs }: Restored): void {
+  /** What rules that changed since have left out. */
+  tellRestored({ forgottenRules, collidingRules, lateOutputs }: Restored): void {
     for (const rule of forgottenRules) this.#options.log.warn(`rule ${rule} is gone from the rule files: its state was dropped`);
     for (const rule of collidingRules)
       this.#options.log.warn(
@@ -229,7 +235,8 @@ export class Aggregator implements InputTarget {
     if (checkpoint === undefined) this.#step({ kind: "finish" });
     const partial = partialWindows(engine) - before;
     const unsent = await Promise.all(sinks.map(async (sink) => ({ sink: sink.name, blocks: await sink.close(deadlineMs) })));
-    const outbox = unsent.flatMap(({ sink, blocks }) => blocks.map((block) => ({ ...block, sink })));
+    const waiting = this.#options.waiting?.() ?? [];
+    const outbox = [...waiting, ...unsent.flatMap(({ sink, blocks }) => blocks.map((block) => ({ ...block, sink })))];
     const rowsUnsent = outbox.reduce((sum, block) => sum + block.rowCount, 0);
     if (checkpoint === undefined) {
       const lost = [

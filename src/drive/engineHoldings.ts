@@ -1,6 +1,7 @@
 // The Holdings of a Slicelet over a real engine: every range it holds is one or more Parts, and so is every copy that is on its way.
 
 import { changedBytes, receiveCopy, takeCopy } from "../aggregate/copy.js";
+import { comeBack } from "../aggregate/due.js";
 import type { Engine } from "../aggregate/engine.js";
 import type { Part } from "../aggregate/part.js";
 import { partBytes, partPairs } from "../aggregate/partLoad.js";
@@ -18,6 +19,18 @@ export interface EngineHoldingsOptions {
   readonly warn: (message: string) => void;
   /** A copy has state of rules that are not in force here. */
   readonly onForgotten?: () => void;
+  /** What lies in --data of an earlier incarnation; undefined: nothing. */
+  readonly kept?: KeptState | undefined;
+}
+
+/** State that was restored and waits to be granted (keptState.ts). */
+export interface KeptState {
+  /** When it was written, ms. */
+  readonly stoppedMs: number;
+  /** Before the first of it is served: from then on no other start may come back with it. */
+  readonly onServed: () => void;
+  /** A range is served, or dropped: its rows go to their sinks, or go. */
+  readonly onRange: (range: KeyRange, isServed: boolean) => void;
 }
 
 /** What the next increment of a range is since; only in the engine that made it. */
@@ -49,6 +62,8 @@ export class EngineHoldings implements Holdings {
   }
 
   drop(range: KeyRange): void {
+    const offered = this.#offered(range);
+    if (offered.length > 0) this.#options.kept?.onRange(range, false);
     this.#marks.delete(formatKeyRange(range));
     if (!this.#engine.parts.drop(range)) throw new Error("no memory to cut a slice; raise --memory-max");
   }
@@ -122,8 +137,24 @@ export class EngineHoldings implements Holdings {
     }
   }
 
-  restore(range: KeyRange, term: Generation): void {
-    throw new Error(`nothing in --data of slice ${formatKeyRange(range)} in term ${formatGeneration(term)}`);
+  restore(range: KeyRange, term: Generation, nowMs: number): void {
+    const { kept } = this.#options;
+    const engine = this.#engine;
+    const parts = this.#cut(range);
+    const isThere = without([range], this.#offered(range)).length === 0 && parts.every((part) => part.term === formatGeneration(term));
+    if (kept === undefined || !isThere) throw new Error(`nothing in --data of slice ${formatKeyRange(range)} in term ${formatGeneration(term)}`);
+    kept.onServed();
+    for (const part of parts) {
+      comeBack(part, nowMs, { awaySinceMs: kept.stoppedMs, holdMs: engine.holdMs });
+      engine.parts.setMode(part, "serving");
+    }
+    // Before anything newer of the range.
+    kept.onRange(range, true);
+  }
+
+  /** Parts within a range that wait to be granted. */
+  #offered(range: KeyRange): Part[] {
+    return this.#engine.parts.within(range).filter(({ mode, copied }) => mode === "copy" && copied === undefined);
   }
 
   get #engine(): Engine {

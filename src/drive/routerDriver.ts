@@ -17,6 +17,7 @@ import type { Log } from "../base/log.js";
 import type { Delivered } from "../http/batchSender.js";
 import type { Health } from "../http/probes.js";
 import { Router, type RouterAction, type RouterEvent, type RouterLeft, type RouterOptions } from "../route/router.js";
+import type { SavedRouter } from "../route/savedRouter.js";
 import type { Assignment } from "../slice/assignment.js";
 import type { BatchHead } from "../slice/batch.js";
 import { formatGeneration, type Generation, NO_GENERATION } from "../slice/generation.js";
@@ -47,6 +48,21 @@ export interface RouterDriverOptions {
 }
 
 const TICK_MS = 20;
+/** A restart in place takes less; a process that shuts its doors is known to be away within less. */
+const AWAY_MS = 20_000;
+const FAILING_MS = 1500;
+
+interface Failing {
+  readonly sinceMs: number;
+  /** That it is away. */
+  isTold: boolean;
+}
+
+function awayOf({ resources }: Assignment): Set<string> {
+  const away = new Set(resources.flatMap(({ address, state }) => (state === "staying" || state === "gone" ? [address] : [])));
+  for (const { address, state } of resources) if (state === "running" || state === "draining") away.delete(address);
+  return away;
+}
 
 export class RouterDriver {
   readonly router: Router;
@@ -56,6 +72,11 @@ export class RouterDriver {
   #generation = NO_GENERATION;
   #ticking: NodeJS.Timeout | undefined;
   #stopping: Promise<RouterLeft> | undefined;
+  #isSuspended = false;
+  /** Addresses where, by the newest Assignment, nobody is for now. */
+  #away: ReadonlySet<string> = new Set();
+  /** Addresses that take nothing. */
+  readonly #failing = new Map<string, Failing>();
   #stopped: ((left: RouterLeft) => void) | undefined;
   /** Resolved when there may be room again. */
   #room: (() => void)[] = [];
@@ -92,7 +113,7 @@ export class RouterDriver {
 
   /** Why no input can be taken now; undefined: it can. */
   get refusal(): string | undefined {
-    if (this.#stopping !== undefined) return "stopping";
+    if (this.#stopping !== undefined || this.#isSuspended) return "stopping";
     if (this.#partition === undefined) return "waiting for the rules";
     if (this.#generation === NO_GENERATION) return "waiting for an assignment";
     return this.router.full ? "full: what owners have not taken fills --retention-max" : undefined;
@@ -108,6 +129,8 @@ export class RouterDriver {
     const { generation, routes, table } = this.router.clerk;
     if (generation === this.#generation) return;
     this.#generation = generation;
+    this.#away = awayOf(assignment);
+    for (const address of this.#failing.keys()) if (!routes.some((route) => route.address === address)) this.#failing.delete(address);
     this.#partition?.divide(table, routes.length);
     this.#options.log.debug(`assignment ${formatGeneration(generation)}: ${counted(routes.length, "owner")}`);
   }
@@ -133,6 +156,8 @@ export class RouterDriver {
   /** Reads a whole document; ticks and other documents come in between its pieces. All of it is kept from then on. */
   async read(document: LineDocument | SeriesDocument): Promise<void> {
     for (;;) {
+      // Whoever sent it gets no answer, and keeps it.
+      if (this.#isSuspended) return new Promise<never>(() => undefined);
       this.readPiece(document);
       if (document.done) return;
       await nextTurn();
@@ -166,6 +191,13 @@ export class RouterDriver {
     return this.#stopping;
   }
 
+  /** Stops in place: takes and sends nothing from now on. Returns all that is kept, for the process that goes on as this router. */
+  suspend(): SavedRouter {
+    this.#isSuspended = true;
+    clearInterval(this.#ticking);
+    return this.router.save(this.#options.clock.now());
+  }
+
   #partitionAnew(rules: readonly Rule[]): void {
     const { outputs, naming, memoryBytesMax, holdMs } = this.#options;
     const fresh = new Partition({ rules, outputs, naming, memoryBytesMax, holdMs });
@@ -178,6 +210,7 @@ export class RouterDriver {
   }
 
   #step(event: RouterEvent): void {
+    if (this.#isSuspended) return;
     try {
       for (const action of this.router.step(this.#options.clock.now(), event)) this.#carryOut(action);
     } catch (error) {
@@ -203,13 +236,29 @@ export class RouterDriver {
   }
 
   async #send({ attempt, address, head, body }: Extract<RouterAction, { kind: "send" }>): Promise<void> {
-    const { delivery, log } = this.#options;
+    const { delivery } = this.#options;
     const delivered = await delivery.deliver(address, head, this.#generation, body);
+    if (delivered.kind !== "failed") this.#failing.delete(address);
     if (delivered.kind === "answered") this.#step({ kind: "answer", attempt, ...delivered.answer });
     else if (delivered.kind === "need_rules") this.#step({ kind: "needRules", attempt });
     else {
-      log.warn(`${address} did not take batch ${String(head.seq)}: ${delivered.message}; it is kept and sent again`, `delivery ${address}`);
+      this.#tellFailure(address, head.seq, delivered.message);
       this.#step({ kind: "failed", attempt });
+    }
+  }
+
+  /** It is a problem when it lasts; of an owner that is restarting in place, as the assigner knows, it is none for longer. */
+  #tellFailure(address: string, seq: number, why: string): void {
+    const { log, clock } = this.#options;
+    const failing = this.#failing.get(address) ?? { sinceMs: clock.now(), isTold: false };
+    this.#failing.set(address, failing);
+    const forMs = clock.now() - failing.sinceMs;
+    const isAway = this.#away.has(address);
+    if (forMs >= (isAway ? AWAY_MS : FAILING_MS))
+      log.warn(`${address} did not take batch ${String(seq)}: ${why}; it is kept and sent again`, `delivery ${address}`);
+    else if (isAway && !failing.isTold) {
+      failing.isTold = true;
+      log.info(`${address} is restarting (${why}): what is for it is kept, and sent when it is back`);
     }
   }
 

@@ -59,8 +59,12 @@ export class SliceletDriver {
   /** Of the last report: pairs per second over all that is served. */
   #rate = 0;
   #cpu = { atMs: 0, usedMs: 0 };
-  #drained: (() => void) | undefined;
   #kept: (() => void) | undefined;
+  #stopped: (() => void)[] = [];
+  #isStopped = false;
+  /** Heard when the assigner knows that this process stays. */
+  #stayHeard: (() => void)[] = [];
+  #isHeard = true;
   /** Why the assigner has not taken this process in; undefined once it has. Then it may be away, or refuse, without harm. */
   #unheard: string | undefined = "the assigner has not heard of it yet";
 
@@ -123,11 +127,32 @@ export class SliceletDriver {
 
   /** Hands everything on. Resolves when nothing is held any more; whoever calls has a deadline of its own. */
   drain(): Promise<void> {
-    const drained = new Promise<void>((resolve) => {
-      this.#drained = resolve;
+    return this.#stop("drain");
+  }
+
+  /**
+   * Stands still. `still` resolves when nothing is under way any more that others have been given, `heard` when the assigner knows that
+   * this process comes back in place; whoever calls has deadlines of its own.
+   */
+  stay(): { readonly still: Promise<void>; readonly heard: Promise<void> } {
+    const heard = new Promise<void>((resolve) => {
+      this.#stayHeard.push(resolve);
     });
-    this.#step({ kind: "stop", how: "drain" });
-    return drained;
+    return { still: this.#stop("stay"), heard };
+  }
+
+  #stop(how: "drain" | "stay"): Promise<void> {
+    const stopped = new Promise<void>((resolve) => {
+      this.#stopped.push(resolve);
+    });
+    this.#step({ kind: "stop", how });
+    if (this.#isStopped) for (const resolve of this.#stopped.splice(0)) resolve();
+    return stopped;
+  }
+
+  /** Whether the assigner answered the last report, or the one before while none has ended since. */
+  get isHeard(): boolean {
+    return this.#isHeard;
   }
 
   /** Nothing is handed on any more. Resolves when what is still here is served here, and its rows are with their sinks again. */
@@ -189,8 +214,12 @@ export class SliceletDriver {
         log.error(`slice ${formatKeyRange(action.range)} is lost here: ${action.reason}`, "slice lost");
         this.#sayTwin();
         return;
-      case "drained":
-        this.#drained?.();
+      case "spare":
+        log.info(`slice ${formatKeyRange(action.range)} of --data is not needed: ${action.reason}`, "slice spare");
+        return;
+      case "stopped":
+        this.#isStopped = true;
+        for (const resolve of this.#stopped.splice(0)) resolve();
     }
   }
 
@@ -223,6 +252,8 @@ export class SliceletDriver {
     this.#reporting++;
     const read = await this.#options.peers.report(report);
     this.#reporting--;
+    this.#isHeard = read.ok;
+    if (read.ok && report.state === "staying") for (const heard of this.#stayHeard.splice(0)) heard();
     if (!read.ok) {
       if (this.#unheard !== undefined) this.#unheard = `the assigner has not heard of it yet: ${read.error}`;
       const meanwhile = this.#unheard === undefined ? "everything goes on, but nothing moves" : "no data is taken until it does";

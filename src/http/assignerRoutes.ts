@@ -128,6 +128,8 @@ function drain(drive: AssignerDrive, { body }: HttpRequest): HttpAnswer {
       error: `${found.length === 0 ? "no resource is called" : "several resources are called"} ${resource}`,
       resources: here.map(({ id }) => id),
     });
+  if (only.state === "staying")
+    return jsonAnswer(409, { error: `${only.id} is restarting in place: nothing can move before it is back; drain it then` });
   drive.drain(only.id);
   return jsonAnswer(202, { resource: only.id });
 }

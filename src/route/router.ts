@@ -29,11 +29,14 @@ import { Clerk, HELD } from "./clerk.js";
 import { Lane, type LanePiece } from "./lane.js";
 import { Peer } from "./peer.js";
 import { type Batch, Retention } from "./retention.js";
+import { openLanes, type SavedRouter, saveLanes } from "./savedRouter.js";
 import { Track } from "./track.js";
 
 export interface RouterOptions {
-  /** NAME.INCARNATION, new at every start: numbers begin at 1. */
+  /** NAME.INCARNATION, new at every start: numbers begin at 1. With `saved`: that one's. */
   readonly router: string;
+  /** It goes on as this one. */
+  readonly saved?: SavedRouter | undefined;
   readonly cluster: string;
   /** For jitter. */
   readonly seed: number;
@@ -140,11 +143,20 @@ export class Router {
     this.#rng = createRng(options.seed);
     this.retention = new Retention(options.retentionBytesMax);
     this.#settling = new Settling(options.backoff, () => this.#rng.next());
+    if (options.saved === undefined) return;
+    this.#seq = options.saved.seq;
+    this.#lanes = new Map(openLanes(options.saved, this.retention).map((lane) => [lane.address, lane]));
   }
 
   /** No more input now: the sender shall keep it. */
   get full(): boolean {
     return this.retention.full;
+  }
+
+  /** All that it keeps, numbered. Lines that come after it are in nothing: whoever asks takes none. */
+  save(nowMs: number): SavedRouter {
+    for (const lane of this.#lanes.values()) this.#seal(nowMs, lane);
+    return saveLanes(this.#options.router, this.#seq, [...this.#lanes.values()]);
   }
 
   /** One event, in order. The actions are to be carried out in order. */

@@ -37,7 +37,7 @@ export interface Holdings {
   held(): readonly Held[];
   /** Empty state: complete since now, windows that ended before now are closed. */
   open(range: KeyRange, term: Generation, nowMs: number): void;
-  /** Forgets the state of a range. */
+  /** Forgets the state of a range, also what lies in --data of it. */
   drop(range: KeyRange): void;
   freeze(range: KeyRange): void;
   /** Serves (again), in this term. */
@@ -62,6 +62,6 @@ export interface Holdings {
   install(range: KeyRange, move: Generation): Outbox | undefined;
   /** A move in that is dead. */
   discard(range: KeyRange, move: Generation): void;
-  /** Takes over what lies in --data of this range and term. */
-  restore(range: KeyRange, term: Generation): void;
+  /** Serves what lies in --data of this range and term. Windows wait a moment for whoever could not be heard while it lay there. */
+  restore(range: KeyRange, term: Generation, nowMs: number): void;
 }

@@ -3,7 +3,7 @@
 //   copies ──final──▶ installed ──go, or an Assignment that names us owner in the move's term──▶ serving
 //      └────────────────┴── an Assignment at least as new as the move that does not list it ──▶ discarded
 import { compareGenerations, formatGeneration, type Generation, isNewer } from "../slice/generation.js";
-import type { KeyRange } from "../slice/keyRange.js";
+import { type KeyRange, overlap, WHOLE } from "../slice/keyRange.js";
 import type { Holdings, Outbox } from "./holdings.js";
 import type { CopyAnswer, CopyHead, Go, GoAnswer } from "./messages.js";
 
@@ -65,6 +65,30 @@ export class Incoming {
   prune(lives: (range: KeyRange, move: Generation) => boolean): void {
     for (const [key, { low, high, move }] of this.#arriving) {
       if (lives({ low, high }, move)) continue;
+      this.#holdings.discard({ low, high }, move);
+      this.#arriving.delete(key);
+    }
+  }
+
+  /** Whether some of a range is installed and waits for go: if go was said, nobody else has it. */
+  hasInstalled(range: KeyRange): boolean {
+    return [...this.#arriving.values()].some((arriving) => arriving.installed && overlap(arriving, range) !== undefined);
+  }
+
+  /** Whether anything waits for go. */
+  get waits(): boolean {
+    return this.hasInstalled(WHOLE);
+  }
+
+  /** Rows that came with what is installed. */
+  get rows(): Outbox {
+    return [...this.#arriving.values()].flatMap(({ outbox }) => outbox);
+  }
+
+  /** Gives up what is not installed: its owner has it all. */
+  abandon(): void {
+    for (const [key, { low, high, move, installed }] of this.#arriving) {
+      if (installed) continue;
       this.#holdings.discard({ low, high }, move);
       this.#arriving.delete(key);
     }

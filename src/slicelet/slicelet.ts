@@ -20,6 +20,7 @@ import type { Holdings, Outbox, PartAnswer } from "./holdings.js";
 import { type Arrived, Incoming } from "./incoming.js";
 import { LoadMeter } from "./loadMeter.js";
 import type { CopyAnswer, CopyHead, Go, GoAnswer } from "./messages.js";
+import { Offers } from "./offers.js";
 import { type MoveLimits, Outgoing, type OutgoingAction } from "./outgoing.js";
 
 export type SliceletEvent =
@@ -36,7 +37,7 @@ export type SliceletEvent =
   | { readonly kind: "tick" }
   /** What has not gone by now stays: moves that can be aborted are, and none begins. */
   | { readonly kind: "keep" }
-  /** drain: hand everything on. stay: it stops and comes back in place. */
+  /** drain: hand everything on. stay: stand still, to come back in place; after a drain too, with what nobody took. */
   | { readonly kind: "stop"; readonly how: "drain" | "stay" };
 
 export type SliceletAction =
@@ -50,15 +51,20 @@ export type SliceletAction =
   | { readonly kind: "moved"; readonly range: KeyRange; readonly move: Generation; readonly how: "out" | "in" | "aborted"; readonly pauseMs: number }
   /** State is gone that nobody else has. */
   | { readonly kind: "lost"; readonly range: KeyRange; readonly reason: string }
-  /** Draining is over: nothing is held any more, and the newest Assignment says so, or does not for UNRECORDED_MS. */
-  | { readonly kind: "drained" };
+  /** State in --data is not needed by anybody. */
+  | { readonly kind: "spare"; readonly range: KeyRange; readonly reason: string }
+  /**
+   * A stop is over. Drained: nothing is held any more, and the newest Assignment says so, or does not for UNRECORDED_MS. Staying: nothing
+   * of what is held changes any more, nor is under way.
+   */
+  | { readonly kind: "stopped" };
 
 export interface SliceletOptions {
   readonly self: { readonly id: string; readonly address: string; readonly incarnation: string; readonly cluster: string };
   readonly holdings: Holdings;
   readonly limits: MoveLimits;
   readonly heartbeatMs: number;
-  /** What lies in --data, by term. */
+  /** What lies in --data, by term; Holdings.restore has it. */
   readonly offers: readonly NumberedRange[];
 }
 
@@ -81,11 +87,11 @@ export class Slicelet {
   #outgoing: Outgoing[] = [];
   #moved: NumberedRange[] = [];
   #aborted: NumberedRange[] = [];
-  #offers: readonly NumberedRange[];
+  readonly #offers: Offers;
   #state: ReportedState = "running";
   #load = 0;
   #reportedMs = Number.NEGATIVE_INFINITY;
-  #drained = false;
+  #stopped = false;
   /** Since when nothing is held while it drains, ms; NaN: something is. */
   #emptyMs = Number.NaN;
   #keeps = false;
@@ -94,7 +100,7 @@ export class Slicelet {
     this.#options = options;
     this.#holdings = options.holdings;
     this.#incoming = new Incoming(options.holdings);
-    this.#offers = options.offers;
+    this.#offers = new Offers(options.offers);
   }
 
   get self(): SliceletOptions["self"] {
@@ -109,6 +115,16 @@ export class Slicelet {
     return this.#state;
   }
 
+  /** What lies in --data and nobody has decided about. */
+  get offers(): readonly NumberedRange[] {
+    return this.#offers.all;
+  }
+
+  /** Rows that came with ranges which wait for go. */
+  get rowsArriving(): Outbox {
+    return this.#incoming.rows;
+  }
+
   /** Ranges that are frozen for a move out. */
   get moving(): readonly Outgoing[] {
     return this.#outgoing;
@@ -121,7 +137,7 @@ export class Slicelet {
       case "batch":
         return [{ kind: "answer", reply: event.reply, answers: this.#batch(nowMs, event.head, event.body) }];
       case "copy":
-        return [{ kind: "copy_answer", reply: event.reply, answer: this.#copy(event.head, event.bytes) }];
+        return this.#copy(event.head, event.bytes, event.reply);
       case "go":
         return this.#go(nowMs, event.go, event.reply);
       case "copy_answered":
@@ -141,8 +157,7 @@ export class Slicelet {
         this.#keeps = true;
         return this.#outgoing.filter(({ irrevocable }) => !irrevocable).flatMap((outgoing) => this.#abort(nowMs, outgoing, true));
       case "stop":
-        this.#state = event.how === "stay" ? "staying" : "draining";
-        return [this.#report(nowMs), ...this.#drainedNow(nowMs)];
+        return event.how === "stay" ? this.#stay(nowMs) : this.#drain(nowMs);
     }
   }
 
@@ -188,6 +203,7 @@ export class Slicelet {
     if (this.#assignment !== undefined && !isNewer(assignment.generation, this.#assignment.generation)) return [];
     this.#assignment = assignment;
     const actions: SliceletAction[] = [];
+    this.#refuse(assignment, actions);
     this.#incoming.prune((range, move) => this.#lives(range, move));
     this.#settle(nowMs, assignment, actions);
     this.#moved = this.#moved.filter((moved) => this.#slicesOf(moved).some(({ slice }) => slice !== undefined && isNewer(moved.number, slice.term)));
@@ -197,7 +213,7 @@ export class Slicelet {
     this.#endMoves(nowMs, actions);
     const mine = ownedBy(assignment, this.#options.self.id).filter(({ movingTo }) => movingTo !== null);
     for (const slice of mine) this.#begin(nowMs, slice, actions);
-    return [...actions, ...this.#drainedNow(nowMs)];
+    return [...actions, ...this.#stoppedNow(nowMs)];
   }
 
   /** Makes what is held agree with the Assignment. */
@@ -211,7 +227,9 @@ export class Slicelet {
         actions.push({ kind: "lost", range: part, reason: `replaced in term ${formatGeneration(slice.term)}` });
       }
     }
-    for (const missing of without(mine, this.#holdings.held())) {
+    // What stands still opens nothing: it is written as it is, or was already.
+    const missings = this.#state === "staying" ? [] : without(mine, this.#holdings.held());
+    for (const missing of missings) {
       for (const { part, slice } of this.#slicesOf(missing)) if (slice !== undefined) this.#openAll(nowMs, part, slice.term);
     }
   }
@@ -224,10 +242,17 @@ export class Slicelet {
   }
 
   #open(nowMs: number, range: KeyRange, term: Generation): void {
-    const offered = this.#offers.filter(({ number }) => compareGenerations(number, term) === 0).flatMap((offer) => overlap(offer, range) ?? []);
-    for (const part of offered) this.#holdings.restore(part, term);
-    for (const part of without([range], offered)) this.#holdings.open(part, term, nowMs);
-    this.#offers = this.#offers.filter((offer) => overlap(offer, range) === undefined);
+    const granted = this.#offers.take(range, term);
+    for (const part of granted) this.#holdings.restore(part, term, nowMs);
+    for (const part of without([range], granted)) this.#holdings.open(part, term, nowMs);
+  }
+
+  /** What an Assignment rules out of what lies in --data goes. */
+  #refuse(assignment: Assignment, actions: SliceletAction[]): void {
+    for (const { isLost, reason, ...range } of this.#offers.refused(assignment)) {
+      this.#holdings.drop(range);
+      actions.push({ kind: isLost ? "lost" : "spare", range, reason });
+    }
   }
 
   /** Whether the Assignment still knows of a move in: published and not ended, or ended in our favour, or newer than what we know. */
@@ -298,7 +323,7 @@ export class Slicelet {
     const outgoing = this.#find(range, move);
     if (outgoing === undefined) return [{ kind: "resume", outbox }];
     const result = outgoing.withdrawn(nowMs, outbox);
-    return "aborted" in result ? this.#abort(nowMs, outgoing, result.aborted.say) : result;
+    return "aborted" in result ? [...this.#abort(nowMs, outgoing, result.aborted.say), ...this.#stoppedNow(nowMs)] : result;
   }
 
   #abort(nowMs: number, outgoing: Outgoing, say: boolean): SliceletAction[] {
@@ -307,6 +332,7 @@ export class Slicelet {
     this.#outgoing = this.#outgoing.filter((other) => other !== outgoing);
     const term = this.#holdings.held().find((held) => overlap(held, range) !== undefined)?.term;
     const actions: SliceletAction[] = outgoing.undo(term);
+    if (this.#state === "staying") this.#freeze();
     if (say) this.#aborted.push({ ...range, number: move });
     const moved: SliceletAction = { kind: "moved", range, move, how: "aborted", pauseMs: pauseOf(nowMs, outgoing) };
     return [...actions, moved, ...(say ? [this.#report(nowMs)] : [])];
@@ -317,7 +343,7 @@ export class Slicelet {
     const outgoing = this.#find(go, go.move);
     if (outgoing === undefined || !outgoing.irrevocable) return [];
     this.#outgoing = this.#outgoing.filter((other) => other !== outgoing);
-    return [{ kind: "moved", range: outgoing.range, move: outgoing.move, how: "out", pauseMs: pauseOf(nowMs, outgoing) }, ...this.#drainedNow(nowMs)];
+    return [{ kind: "moved", range: outgoing.range, move: outgoing.move, how: "out", pauseMs: pauseOf(nowMs, outgoing) }, ...this.#stoppedNow(nowMs)];
   }
 
   #find({ low, high }: KeyRange, move: Generation): Outgoing | undefined {
@@ -328,12 +354,21 @@ export class Slicelet {
 
   // ---- moves in --------------------------------------------------------------------------------------------------------
 
-  #copy(head: CopyHead, bytes: Uint8Array): CopyAnswer {
-    if (head.to !== this.#options.self.id) return "refused";
+  #copy(head: CopyHead, bytes: Uint8Array, reply: number): SliceletAction[] {
     const current = this.#current(head);
+    if (!this.#mayCopy(head, current)) return [{ kind: "copy_answer", reply, answer: "refused" }];
+    // Somebody has served it since: what lies in --data of it is no use, and would be in the way.
+    const actions: SliceletAction[] = this.#offers.withdraw(head).map((range) => {
+      this.#holdings.drop(range);
+      return { kind: "spare", range, reason: `${head.from} hands over what is newer` };
+    });
+    return [{ kind: "copy_answer", reply, answer: this.#incoming.copy(head, bytes, current) }, ...actions];
+  }
+
+  #mayCopy(head: CopyHead, current: Generation): boolean {
+    if (head.to !== this.#options.self.id || (this.#state === "staying" && !this.#incoming.hasInstalled(head))) return false;
     // A move that the newest Assignment has ended is dead, whoever still sends for it.
-    if (!this.#lives(head, head.move) && isNewer(head.move, current)) return "refused";
-    return this.#incoming.copy(head, bytes, current);
+    return this.#lives(head, head.move) || !isNewer(head.move, current);
   }
 
   /** The highest term known of any key of a range. */
@@ -350,13 +385,14 @@ export class Slicelet {
     const { answer, arrived } = this.#incoming.go(go);
     const actions: SliceletAction[] = [{ kind: "go_answer", reply, answer }];
     this.#arrived(arrived, actions);
-    if (arrived !== undefined) actions.push(this.#report(nowMs));
+    if (arrived !== undefined) actions.push(this.#report(nowMs), ...this.#stoppedNow(nowMs));
     return actions;
   }
 
   #arrived(arrived: Arrived | undefined, actions: SliceletAction[]): void {
     if (arrived === undefined) return;
     this.#gone.update(arrived.range, () => undefined);
+    if (this.#state === "staying") this.#freeze();
     if (arrived.outbox.length > 0) actions.push({ kind: "resume", outbox: arrived.outbox });
     actions.push({ kind: "moved", range: arrived.range, move: arrived.move, how: "in", pauseMs: 0 });
   }
@@ -370,16 +406,14 @@ export class Slicelet {
       actions.push(...(result === "aborted" ? this.#abort(nowMs, outgoing, true) : result));
     }
     if (nowMs - this.#reportedMs >= this.#options.heartbeatMs) actions.push(this.#report(nowMs));
-    return [...actions, ...this.#drainedNow(nowMs)];
+    return [...actions, ...this.#stoppedNow(nowMs)];
   }
 
   #report(nowMs: number): SliceletAction {
     this.#reportedMs = nowMs;
     const { id, address, incarnation, cluster } = this.#options.self;
     // What is installed and waits for go is the old owner's still; what go was said for is the target's.
-    const held = this.#holdings
-      .held()
-      .filter((part) => !part.frozen || this.#outgoing.some(({ range, irrevocable }) => !irrevocable && overlap(range, part) !== undefined));
+    const held = this.#holdings.held().filter((part) => !part.frozen || !this.#incoming.hasInstalled(part));
     const generation = this.#assignment?.generation ?? NO_GENERATION;
     const serves = this.#meter.read(nowMs, held);
     const report: Report = {
@@ -393,7 +427,7 @@ export class Slicelet {
       serves,
       moved: this.#moved,
       aborted: this.#aborted,
-      offers: this.#offers,
+      offers: this.#offers.all,
     };
     return { kind: "report", report };
   }
@@ -402,13 +436,39 @@ export class Slicelet {
     return wantsAssignment && this.#assignment !== undefined ? [{ kind: "put_assignment", assignment: this.#assignment }] : [];
   }
 
-  #drainedNow(nowMs: number): SliceletAction[] {
-    if (this.#state !== "draining" || this.#drained || this.#outgoing.length > 0 || this.#holdings.held().length > 0) return [];
+  // ---- stopping --------------------------------------------------------------------------------------------------------
+
+  #drain(nowMs: number): SliceletAction[] {
+    if (this.#state === "running") this.#state = "draining";
+    return [this.#report(nowMs), ...this.#stoppedNow(nowMs)];
+  }
+
+  /** Moves that can be called off are; what go was said for goes on, and what waits for go waits on. All else stands still. */
+  #stay(nowMs: number): SliceletAction[] {
+    this.#state = "staying";
+    const revocable = this.#outgoing.filter(({ irrevocable }) => !irrevocable);
+    const actions = revocable.flatMap((outgoing) => this.#abort(nowMs, outgoing, true));
+    this.#incoming.abandon();
+    this.#freeze();
+    return [...actions, this.#report(nowMs), ...this.#stoppedNow(nowMs)];
+  }
+
+  #freeze(): void {
+    for (const { low, high, frozen } of this.#holdings.held()) if (!frozen) this.#holdings.freeze({ low, high });
+  }
+
+  #stoppedNow(nowMs: number): SliceletAction[] {
+    if (this.#state === "running" || this.#stopped || this.#outgoing.length > 0) return [];
+    if (this.#state === "draining" ? !this.#isDrained(nowMs) : this.#incoming.waits) return [];
+    this.#stopped = true;
+    return [{ kind: "stopped" }];
+  }
+
+  #isDrained(nowMs: number): boolean {
+    if (this.#holdings.held().length > 0 || this.#offers.all.length > 0) return false;
     if (Number.isNaN(this.#emptyMs)) this.#emptyMs = nowMs;
     // Until an Assignment says where its Slices went, routers hear it here alone.
-    if (this.#moved.length > 0 && nowMs - this.#emptyMs < UNRECORDED_MS) return [];
-    this.#drained = true;
-    return [{ kind: "drained" }];
+    return this.#moved.length === 0 || nowMs - this.#emptyMs >= UNRECORDED_MS;
   }
 }
 

@@ -4,6 +4,7 @@
 //
 // Write: PATH.tmp, fsync, rename over PATH, fsync of the folder. A crash leaves at most a PATH.tmp, which the next write
 // replaces. One writer per path: the folder is locked (lock.ts).
+import { closeSync, fsyncSync, openSync, renameSync } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import xxhash from "xxhash-wasm";
@@ -67,6 +68,17 @@ async function checksumOf(payload: Uint8Array): Promise<Buffer> {
 export async function renameDurably(path: string, to: string): Promise<void> {
   await rename(path, to);
   await syncFolder(dirname(path));
+}
+
+/** The same before anything else happens in this process. */
+export function renameDurablyNow(path: string, to: string): void {
+  renameSync(path, to);
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 /** Makes the rename itself durable. */

@@ -31,7 +31,16 @@ async function reporting(answer: (count: number, response: ServerResponse) => vo
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const assigner = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   const said: string[] = [];
-  const holdings = new ModelHoldings({ gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, needRules: true });
+  const holdings = new ModelHoldings({
+    gap: true,
+    duplicate: true,
+    hold: true,
+    go: true,
+    withdraw: true,
+    oneWindow: true,
+    needRules: true,
+    back: true,
+  });
   const self = { id: "a", address: "http://a", incarnation: "1", cluster: "c" };
   driver = new SliceletDriver({
     slicelet: new Slicelet({ self, holdings, limits: MOVE_LIMITS, heartbeatMs: 50, offers: [] }),

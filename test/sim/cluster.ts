@@ -9,7 +9,7 @@ import { formatGeneration, isNewer, NO_GENERATION } from "#limpet/slice/generati
 import { KEY_END } from "#limpet/slice/keyRange.js";
 import type { SliceletAction } from "#limpet/slicelet/slicelet.js";
 import { GRACE_MS, HOLD_MS, isMatched, type ModelRules, versionAt, WINDOW_MS } from "./modelHoldings.js";
-import { AggregatorNode, AssignerNode, RouterNode, SimStore } from "./nodes.js";
+import { AggregatorNode, AssignerNode, RouterNode, type SimFolder, SimStore } from "./nodes.js";
 import { Tsdb } from "./tsdb.js";
 import { World } from "./world.js";
 
@@ -32,7 +32,9 @@ export class Cluster {
   readonly store = new SimStore();
   readonly rules: ModelRules;
   readonly routing: Partial<RouterOptions>;
-  readonly routers: RouterNode[];
+  routers: RouterNode[];
+  /** --data of those that stay, by address. */
+  readonly folders = new Map<string, SimFolder>();
   readonly losses: string[] = [];
   readonly notices: string[] = [];
   aggregators: AggregatorNode[] = [];
@@ -55,7 +57,7 @@ export class Cluster {
 
   constructor({ seed, aggregators, routers, rules = {}, routing = {} }: ClusterOptions) {
     this.world = new World(seed);
-    this.rules = { gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, needRules: true, ...rules };
+    this.rules = { gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, needRules: true, back: true, ...rules };
     this.routing = routing;
     this.#keys = Array.from({ length: KEYS }, () => this.world.pick(KEY_END));
     this.startAssigner();
@@ -66,9 +68,12 @@ export class Cluster {
   // ---- what may be done to it --------------------------------------------------------------------------------------------
 
   /** A new aggregator; at an address of its own unless one is given. */
-  start(address?: string): AggregatorNode {
+  start(address = `http://a${String(this.#started + 1)}`): AggregatorNode {
     this.#started++;
-    const node = new AggregatorNode(this, address ?? `http://a${String(this.#started)}`, `i${String(this.#started)}`);
+    const folder = this.folders.get(address);
+    // Good for one start.
+    this.folders.delete(address);
+    const node = new AggregatorNode(this, address, `i${String(this.#started)}`, folder);
     this.aggregators.push(node);
     const { assignment } = this.assigner ?? {};
     if (assignment !== undefined) node.step({ kind: "assignment", assignment });
@@ -90,6 +95,13 @@ export class Cluster {
     if (this.assigner === undefined || fromMs <= (this.versions.at(-1) ?? 0)) return false;
     this.versions = [...this.versions, fromMs];
     return true;
+  }
+
+  /** One router's process stops, keeps what it has, and goes on. */
+  restartRouter(): string {
+    const at = this.world.pick(this.routers.length);
+    this.routers = this.routers.map((router, i) => (i === at ? router.restartInPlace() : router));
+    return this.routers[at]?.name ?? "";
   }
 
   run(ms: number): void {
@@ -197,7 +209,7 @@ export class Cluster {
     const { stored, conflict, unknown, moved } = sink.stats;
     this.#rows.made += sink.made;
     this.#rows.arrived += sink.arrived;
-    this.#rows.moved += moved;
+    this.#rows.moved += moved + sink.kept;
     this.#rows.stored += stored;
     this.#rows.refused += conflict + unknown;
   }

@@ -3,7 +3,7 @@
 // change now and then: which lines count, and since when the total runs.
 import { type BatchHead, type BatchRange, joinAnswers } from "#limpet/slice/batch.js";
 import type { Generation } from "#limpet/slice/generation.js";
-import { contains, type KeyRange, overlap } from "#limpet/slice/keyRange.js";
+import { contains, type KeyRange, overlap, without } from "#limpet/slice/keyRange.js";
 import type { CopyNumber, Held, Holdings, Outbox, PartAnswer } from "#limpet/slicelet/holdings.js";
 
 export const WINDOW_MS = 1000;
@@ -41,11 +41,20 @@ interface Part {
   closedMs: number;
   pairs: number;
   changed: Set<number>;
+  /** Since when it is served after it was away, and since when it was; undefined: it never was. */
+  back?: { readonly sinceMs: number; readonly awayMs: number };
+}
+
+/** What a process leaves on its disk: no object of it is shared with what lives on. */
+export interface Disk {
+  readonly parts: readonly Part[];
+  readonly stoppedMs: number;
+  readonly versions: readonly number[];
 }
 
 interface Copied {
   readonly groups: Map<number, Group>;
-  rest: Omit<Part, "range" | "groups" | "changed" | "frozen" | "term">;
+  rest: Omit<Part, "range" | "groups" | "changed" | "frozen" | "term" | "back">;
   number: number;
   outbox: Outbox;
 }
@@ -66,6 +75,8 @@ export interface ModelRules {
   readonly oneWindow: boolean;
   /** P2: a batch that names rules which the owner lacks is refused, and the rules are offered. */
   readonly needRules: boolean;
+  /** What has come back from disk closes nothing until those had a chance to speak who could not while it was away. */
+  readonly back: boolean;
 }
 
 /** Which lines a version of the rules takes. Each version is another rule: its totals begin at 0. */
@@ -77,6 +88,9 @@ export function isMatched(id: number, version: number): boolean {
 export function versionAt(times: readonly number[], startMs: number): number {
   return times.findLastIndex((fromMs) => startMs >= fromMs);
 }
+
+/** How long the unknown have for that. */
+const RETURN_MS = 5000;
 
 export class ModelHoldings implements Holdings {
   readonly #rules: ModelRules;
@@ -91,9 +105,20 @@ export class ModelHoldings implements Holdings {
   /** A copy was refused, because there are more. */
   lacksVersions = false;
 
-  constructor(rules: ModelRules, versions: readonly number[] = [0]) {
+  /** Of an earlier process, and not granted. */
+  #offered: Part[];
+  readonly #awayMs: number;
+
+  constructor(rules: ModelRules, versions: readonly number[] = [0], disk?: Disk) {
     this.#rules = rules;
     this.versions = versions;
+    this.#offered = [...(disk?.parts ?? [])];
+    this.#awayMs = disk?.stoppedMs ?? 0;
+  }
+
+  /** All that is held or was never granted, as it goes to disk. */
+  keep(stoppedMs: number): Disk {
+    return { parts: structuredClone([...this.#parts, ...this.#offered]), stoppedMs, versions: this.versions };
   }
 
   held(): readonly Held[] {
@@ -116,6 +141,7 @@ export class ModelHoldings implements Holdings {
   drop(range: KeyRange): void {
     this.#cut(range);
     this.#parts = this.#parts.filter((part) => overlap(part.range, range) === undefined);
+    this.#takeOffered(range);
   }
 
   freeze(range: KeyRange): void {
@@ -158,7 +184,7 @@ export class ModelHoldings implements Holdings {
         group.version,
         [...group.windows].map(([at, { count, ids }]) => [at, count, ids]),
       ]);
-      return { range: part.range, cursors: [...part.cursors], closedMs: part.closedMs, pairs: part.pairs, groups: windows };
+      return { range: part.range, cursors: [...part.cursors], closedMs: part.closedMs, pairs: part.pairs, back: part.back, groups: windows };
     });
     return new TextEncoder().encode(JSON.stringify({ parts, outbox, versions: this.versions.length }));
   }
@@ -206,6 +232,7 @@ export class ModelHoldings implements Holdings {
         closedMs: part.closedMs,
         pairs: part.pairs,
         changed: new Set(),
+        ...(part.back === undefined ? {} : { back: part.back }),
       });
     }
     this.#copies.delete(key);
@@ -221,8 +248,20 @@ export class ModelHoldings implements Holdings {
     this.#parts = this.#parts.filter((part) => !installed.includes(part) || overlap(part.range, range) === undefined);
   }
 
-  restore(): void {
-    throw new Error("the model keeps nothing on disk");
+  restore(range: KeyRange, term: Generation, nowMs: number): void {
+    for (const part of this.#takeOffered(range)) this.#add({ ...part, term, frozen: false, back: { sinceMs: nowMs, awayMs: this.#awayMs } });
+  }
+
+  /** What of a range lies on disk; it does no longer. */
+  #takeOffered(range: KeyRange): Part[] {
+    const taken: Part[] = [];
+    this.#offered = this.#offered.flatMap((part) => {
+      const both = overlap(part.range, range);
+      if (both === undefined) return [part];
+      taken.push(partIn(part, both));
+      return without([part.range], [both]).map((rest) => partIn(part, rest));
+    });
+    return taken;
   }
 
   #applyRange(batch: { readonly head: BatchHead; readonly range: BatchRange; readonly lines: readonly string[] }): PartAnswer[] {
@@ -283,10 +322,12 @@ export class ModelHoldings implements Holdings {
   }
 
   /** A sender that may still deliver for the window holds it, for a while. */
-  #isHeld({ cursors }: Part, endMs: number, nowMs: number): boolean {
-    if (!this.#rules.hold || nowMs - endMs - GRACE_MS > HOLD_MS) return false;
+  #isHeld({ cursors, back }: Part, endMs: number, nowMs: number): boolean {
+    const backMs = this.#rules.back ? (back?.sinceMs ?? 0) : 0;
+    if (!this.#rules.hold || nowMs - Math.max(endMs + GRACE_MS, backMs) > HOLD_MS) return false;
+    if (this.#rules.back && back !== undefined && nowMs - backMs < RETURN_MS && endMs + GRACE_MS > back.awayMs) return true;
     return [...cursors.values()].some(({ oldestMs, statedMs }) => {
-      return oldestMs !== undefined && nowMs - statedMs <= HOLD_MS && (oldestMs < endMs || statedMs < endMs + GRACE_MS);
+      return oldestMs !== undefined && nowMs - Math.max(statedMs, backMs) <= HOLD_MS && (oldestMs < endMs || statedMs < endMs + GRACE_MS);
     });
   }
 
@@ -331,12 +372,18 @@ export class ModelHoldings implements Holdings {
   }
 }
 
-function standing({ term, frozen, closedMs, cursors }: Part): string {
-  return JSON.stringify([term, frozen, closedMs, [...cursors].toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+function partIn(part: Part, range: KeyRange): Part {
+  const groups = new Map([...part.groups].filter(([key]) => contains(range, key)));
+  return { ...part, range, groups, cursors: new Map(part.cursors), changed: new Set(groups.keys()), pairs: 0 };
+}
+
+function standing({ term, frozen, closedMs, back, cursors }: Part): string {
+  return JSON.stringify([term, frozen, closedMs, back ?? null, [...cursors].toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
 interface WirePart {
   readonly range: KeyRange;
+  readonly back?: NonNullable<Part["back"]>;
   readonly cursors: readonly (readonly [string, Cursor])[];
   readonly closedMs: number;
   readonly pairs: number;

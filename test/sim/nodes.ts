@@ -3,16 +3,18 @@
 import { Assigner, type AssignerAction, type AssignerEvent, type AssignerOptions } from "#limpet/assign/assigner.js";
 import type { LanePiece } from "#limpet/route/lane.js";
 import { ROUTER_DEFAULTS, Router, type RouterAction, type RouterEvent } from "#limpet/route/router.js";
+import { decodeSavedRouter, encodeSavedRouter, type SavedRouter } from "#limpet/route/savedRouter.js";
 import type { Assignment } from "#limpet/slice/assignment.js";
 import { compareGenerations } from "#limpet/slice/generation.js";
-import type { Report, ReportAnswer } from "#limpet/slice/report.js";
+import { contains } from "#limpet/slice/keyRange.js";
+import type { NumberedRange, Report, ReportAnswer } from "#limpet/slice/report.js";
 import { resourceId } from "#limpet/slice/resource.js";
 import type { CopyAnswer, CopyHead, Go, GoAnswer } from "#limpet/slicelet/messages.js";
 import { MOVE_LIMITS } from "#limpet/slicelet/outgoing.js";
 import { Slicelet, type SliceletAction, type SliceletEvent } from "#limpet/slicelet/slicelet.js";
 import type { Cluster } from "./cluster.js";
-import { GRACE_MS, ModelHoldings, WINDOW_MS } from "./modelHoldings.js";
-import { type PlainBlock, SimSink } from "./sink.js";
+import { type Disk, GRACE_MS, ModelHoldings, WINDOW_MS } from "./modelHoldings.js";
+import { type PlainBlock, pickPlain, SimSink } from "./sink.js";
 
 const TICK_MS = 100;
 
@@ -22,6 +24,17 @@ function every(cluster: Cluster, isAlive: () => boolean, run: () => void): void 
     run();
     every(cluster, isAlive, run);
   });
+}
+
+/** What lies in an aggregator's --data. */
+export interface SimFolder {
+  readonly disk: Disk;
+  readonly rows: readonly PlainBlock[];
+  readonly assignment: Assignment | undefined;
+}
+
+function offersOf(folder: SimFolder | undefined): NumberedRange[] {
+  return folder?.disk.parts.map(({ range, term }) => ({ ...range, number: term })) ?? [];
 }
 
 export class AggregatorNode {
@@ -34,24 +47,38 @@ export class AggregatorNode {
   alive = true;
   #reply = 0;
   #replies = new Map<number, SliceletAction>();
+  /** Of --data, not yet with the sink. */
+  #rows: readonly PlainBlock[] = [];
   #leaving = false;
+  /** Of one that stays: its checkpoint is written, or it is killed before. */
+  #staying: { readonly isKilled: boolean; isStill: boolean; isHeard: boolean } | undefined;
 
-  constructor(cluster: Cluster, address: string, incarnation: string) {
+  /** `folder`: what lies in its --data. */
+  constructor(cluster: Cluster, address: string, incarnation: string, folder?: SimFolder) {
     this.#cluster = cluster;
     this.address = address;
     this.id = resourceId(address, incarnation);
-    this.holdings = new ModelHoldings(cluster.rules, cluster.assigner === undefined ? [] : cluster.versions);
+    this.holdings = new ModelHoldings(cluster.rules, cluster.assigner === undefined ? (folder?.disk.versions ?? []) : cluster.versions, folder?.disk);
     this.sink = new SimSink(cluster.world, cluster.tsdb, cluster.rules);
     const self = { id: this.id, address, incarnation, cluster: "sim" };
-    this.slicelet = new Slicelet({ self, holdings: this.holdings, limits: { ...MOVE_LIMITS, freezeBytes: 300 }, heartbeatMs: 500, offers: [] });
+    this.slicelet = new Slicelet({
+      self,
+      holdings: this.holdings,
+      limits: { ...MOVE_LIMITS, freezeBytes: 300 },
+      heartbeatMs: 500,
+      offers: offersOf(folder),
+    });
+    this.#rows = folder?.rows ?? [];
+    if (folder?.assignment !== undefined) this.step({ kind: "assignment", assignment: folder.assignment });
     every(
       cluster,
       () => this.alive,
       () => {
         this.sink.close(this.holdings.close(cluster.world.nowMs));
         this.step({ kind: "tick" });
+        if (this.#staying?.isStill === true && this.#staying.isHeard) this.#keep();
         if (this.holdings.lacksVersions) this.#askForRules();
-        if (this.#leaving) this.#end();
+        if (this.#leaving) this.#leave();
       },
     );
   }
@@ -81,8 +108,42 @@ export class AggregatorNode {
     this.step({ kind: "stop", how: "drain" });
   }
 
+  /** Restart in place: it stops, its state goes to disk and nowhere else. `isKilled`: it dies before that is written. */
+  stay(isKilled = false): void {
+    this.#staying = { isKilled, isStill: false, isHeard: false };
+    // Whether the assigner hears it is waited for, but not for ever.
+    this.#cluster.world.after(2000, () => {
+      if (this.#staying !== undefined) this.#staying.isHeard = true;
+    });
+    this.step({ kind: "stop", how: "stay" });
+  }
+
+  /** What was never granted to it stays where it is. */
+  #leave(): void {
+    if (this.slicelet.offers.length > 0) this.#keep();
+    else this.#end();
+  }
+
+  #keep(): void {
+    const rows = [...this.#rows, ...this.sink.end()];
+    if (this.#staying?.isKilled !== true)
+      this.#cluster.folders.set(this.address, { disk: this.holdings.keep(this.#cluster.world.nowMs), rows, assignment: this.slicelet.assignment });
+    this.#end();
+  }
+
+  /** Rows from disk go on as soon as their range is served, before anything newer. */
+  #resume(): void {
+    if (this.#rows.length === 0) return;
+    const served = this.holdings.held().filter(({ frozen }) => !frozen);
+    const isServed = (key: number): boolean => served.some((range) => contains(range, key));
+    this.sink.resume(pickPlain(this.#rows, isServed));
+    this.#rows = pickPlain(this.#rows, (key) => !isServed(key));
+  }
+
   step(event: SliceletEvent): void {
-    for (const action of this.slicelet.step(this.#cluster.world.nowMs, event)) this.#carryOut(action);
+    const actions = this.slicelet.step(this.#cluster.world.nowMs, event);
+    this.#resume();
+    for (const action of actions) this.#carryOut(action);
   }
 
   /** What a request is answered with. */
@@ -141,7 +202,9 @@ export class AggregatorNode {
         world.request(
           () => this.#cluster.assigner?.report(action.report),
           (answer) => {
-            if (answer !== undefined && this.alive) this.step({ kind: "reported", answer });
+            if (answer === undefined || !this.alive) return;
+            if (action.report.state === "staying" && this.#staying !== undefined) this.#staying.isHeard = true;
+            this.step({ kind: "reported", answer });
           },
         );
         return;
@@ -156,8 +219,12 @@ export class AggregatorNode {
       case "lost":
         this.#cluster.losses.push(`${this.id}: ${action.reason}`);
         return;
-      case "drained":
-        this.#leaving = true;
+      case "spare":
+        this.#cluster.notices.push(`${this.id}: ${action.reason}`);
+        return;
+      case "stopped":
+        if (this.#staying === undefined) this.#leaving = true;
+        else this.#staying.isStill = true;
     }
   }
 
@@ -195,13 +262,16 @@ export class RouterNode {
   #ready = false;
   #versions: readonly number[] = [];
   #askedMs = 0;
+  #assignment: Assignment | undefined;
 
-  constructor(cluster: Cluster, name: string) {
+  /** `saved`: it goes on as that one. */
+  constructor(cluster: Cluster, name: string, saved?: SavedRouter, assignment?: Assignment) {
     this.#cluster = cluster;
     this.name = name;
     this.router = new Router({
       ...ROUTER_DEFAULTS,
-      router: `${name}.1`,
+      router: saved?.router ?? `${name}.1`,
+      saved,
       cluster: "sim",
       seed: cluster.world.pick(1e9),
       timeoutMs: 1500,
@@ -209,6 +279,7 @@ export class RouterNode {
       ...cluster.routing,
     });
     this.#takeRules(cluster.versions);
+    if (assignment !== undefined) this.step({ kind: "assignment", assignment });
     this.#fetch();
     every(
       cluster,
@@ -226,8 +297,19 @@ export class RouterNode {
     this.step({ kind: "stop", deadlineMs: Number.POSITIVE_INFINITY });
   }
 
+  /** It ends, and another one goes on as it; what is under way is answered to nobody. */
+  restartInPlace(): RouterNode {
+    this.alive = false;
+    const saved = decodeSavedRouter(encodeSavedRouter(this.router.save(this.#cluster.world.nowMs)));
+    if (!saved.ok) throw new Error(saved.error);
+    return new RouterNode(this.#cluster, this.name, saved.value, this.#assignment);
+  }
+
   step(event: RouterEvent): void {
-    if (event.kind === "assignment") this.#ready = true;
+    if (event.kind === "assignment") {
+      this.#ready = true;
+      this.#assignment = event.assignment;
+    }
     for (const action of this.router.step(this.#cluster.world.nowMs, event)) this.#carryOut(action);
   }
 

@@ -19,6 +19,20 @@ function someone(cluster: Cluster): AggregatorNode | undefined {
   return running.length < 2 ? undefined : running[cluster.world.pick(running.length)];
 }
 
+/** Restarts in place: some stop and stay, and come back at their addresses, each after a while. */
+function stayAndReturn(cluster: Cluster, count: number, awayMs: number, meanwhile = (): void => undefined): string {
+  const running = cluster.aggregators.filter(({ slicelet }) => slicelet.state === "running");
+  const first = cluster.world.pick(running.length);
+  const nodes = running.slice(first).concat(running.slice(0, first)).slice(0, count);
+  for (const node of nodes) node.stay();
+  // Those that take longer, because somebody they gave a slice does not answer, are left to it.
+  cluster.runUntil(() => nodes.every(({ alive }) => !alive), 30_000);
+  meanwhile();
+  cluster.run(awayMs);
+  const back = nodes.filter(({ alive }) => !alive).map(({ address }) => cluster.start(address).id);
+  return `stay for ${String(awayMs)}: ${nodes.map(({ id }) => id).join(", ")}, back as ${back.join(", ") || "nobody"}`;
+}
+
 const DEEDS: readonly Deed[] = [
   (cluster) => `start ${cluster.start().id}`,
   (cluster) => {
@@ -49,6 +63,19 @@ const DEEDS: readonly Deed[] = [
     cluster.startAssigner();
     return "restart the assigner";
   },
+  (cluster) => stayAndReturn(cluster, 1, cluster.world.pick(6000)),
+  // Later than `stay`: its slices are held meanwhile.
+  (cluster) => stayAndReturn(cluster, 1, cluster.world.pick(25_000)),
+  (cluster) => stayAndReturn(cluster, 2, cluster.world.pick(8000)),
+  (cluster) => {
+    const assigner = (): void => {
+      cluster.stopAssigner();
+      cluster.run(cluster.world.pick(2000));
+      cluster.startAssigner();
+    };
+    return `${stayAndReturn(cluster, 1, cluster.world.pick(4000), assigner)}, the assigner too`;
+  },
+  (cluster) => `restart router ${cluster.restartRouter()} in place`,
   (cluster) => {
     cluster.stopAssigner();
     cluster.run(1000 + cluster.world.pick(6000));

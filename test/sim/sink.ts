@@ -3,6 +3,7 @@
 import { type RowBlock, RowReader } from "#limpet/metric/rowBlock.js";
 import { judge } from "#limpet/plugins/sinks/remote-write/judge.js";
 import type { Batch } from "#limpet/sink/batch.js";
+import { pickRows } from "#limpet/sink/blockRows.js";
 import { type QueueAction, type QueueEvent, SinkQueue } from "#limpet/sink/queue.js";
 import type { KeyRange } from "#limpet/slice/keyRange.js";
 import { blockOf } from "../metric/blocks.js";
@@ -25,12 +26,15 @@ export class SimSink {
   readonly #requests = new Map<number, number>();
   readonly #withdrawn = new Map<number, (blocks: readonly PlainBlock[]) => void>();
   #next = 1;
+  #unsent: readonly PlainBlock[] = [];
   #wakeAtMs = Number.POSITIVE_INFINITY;
   /** The process is dead: answers mean nothing any more. */
   dead = false;
   /** Rows that were made here, and that came from elsewhere. */
   made = 0;
   arrived = 0;
+  /** Rows that go to disk. */
+  kept = 0;
 
   constructor(world: World, tsdb: Tsdb, rules: ModelRules) {
     this.#world = world;
@@ -88,10 +92,18 @@ export class SimSink {
 
   /** Rows that were withdrawn, here or elsewhere. */
   resume(blocks: readonly PlainBlock[]): void {
-    for (const { bytes, keys, ...block } of blocks) {
+    for (const block of blocks) {
       this.arrived += block.rowCount;
-      this.#offer({ ...block, bytes: new Uint8Array(Buffer.from(bytes, "base64")), keys: Uint32Array.from(keys) });
+      this.#offer(unplain(block));
     }
+  }
+
+  /** Ends: rows without an answer, those under way too. */
+  end(): readonly PlainBlock[] {
+    this.#step({ kind: "close", deadlineMs: this.#world.nowMs });
+    this.dead = true;
+    for (const { rowCount } of this.#unsent) this.kept += rowCount;
+    return this.#unsent;
   }
 
   #offer(block: RowBlock): void {
@@ -114,9 +126,11 @@ export class SimSink {
       case "withdrawn":
         this.#withdrawn.get(action.id)?.(action.blocks.map(plain));
         return;
+      case "closed":
+        this.#unsent = action.unsent.map(plain);
+        return;
       case "settle":
       case "log":
-      case "closed":
         return;
       case "wake":
         this.#wakeAtMs = action.atMs;
@@ -156,6 +170,19 @@ export class SimSink {
       },
     );
   }
+}
+
+/** The rows whose keys are wanted, block by block. */
+export function pickPlain(blocks: readonly PlainBlock[], isWanted: (key: number) => boolean): PlainBlock[] {
+  return blocks
+    .map(unplain)
+    .map((block) => pickRows(block, (_start, index) => isWanted(block.keys?.[index] ?? 0)))
+    .filter(({ rowCount }) => rowCount > 0)
+    .map(plain);
+}
+
+function unplain({ bytes, keys, ...block }: PlainBlock): RowBlock {
+  return { ...block, bytes: new Uint8Array(Buffer.from(bytes, "base64")), keys: Uint32Array.from(keys) };
 }
 
 function plain({ bytes, keys, ...block }: RowBlock): PlainBlock {

@@ -3,10 +3,11 @@ import type { Assignment, Slice } from "#limpet/slice/assignment.js";
 import type { BatchHead, RangeAnswer } from "#limpet/slice/batch.js";
 import type { Generation } from "#limpet/slice/generation.js";
 import { KEY_END } from "#limpet/slice/keyRange.js";
+import type { NumberedRange } from "#limpet/slice/report.js";
 import type { Resource } from "#limpet/slice/resource.js";
 import { MOVE_LIMITS } from "#limpet/slicelet/outgoing.js";
 import { Slicelet, type SliceletAction, type SliceletEvent } from "#limpet/slicelet/slicelet.js";
-import { ModelHoldings } from "../sim/modelHoldings.js";
+import { type Disk, ModelHoldings } from "../sim/modelHoldings.js";
 
 export const CUT = 1000;
 
@@ -33,20 +34,32 @@ export function assignment(
     generation: generation(number),
     rules: "r",
     slices: [moving === undefined ? first : { ...first, movingTo: moving[0], move: generation(moving[1]) }, slice(CUT, KEY_END, 1)],
-    resources: ["a", "b", "c"].map(resource),
+    resources: ["a", "a2", "b", "c"].map(resource),
   };
+}
+
+/** What lies in its --data. */
+export interface PeerStart {
+  readonly address?: string;
+  readonly disk?: Disk;
+  readonly offers?: readonly NumberedRange[];
 }
 
 export class Peer {
   readonly id: string;
-  readonly holdings = new ModelHoldings({ gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, needRules: true });
+  readonly holdings: ModelHoldings;
   readonly slicelet: Slicelet;
   nowMs = 10_000;
 
-  constructor(id: string) {
+  constructor(id: string, { address = `http://${id}`, disk, offers = [] }: PeerStart = {}) {
     this.id = id;
-    const self = { id, address: `http://${id}`, incarnation: "1", cluster: "c" };
-    this.slicelet = new Slicelet({ self, holdings: this.holdings, limits: MOVE_LIMITS, heartbeatMs: 500, offers: [] });
+    const self = { id, address, incarnation: "1", cluster: "c" };
+    this.holdings = new ModelHoldings(
+      { gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, needRules: true, back: true },
+      [0],
+      disk,
+    );
+    this.slicelet = new Slicelet({ self, holdings: this.holdings, limits: MOVE_LIMITS, heartbeatMs: 500, offers });
   }
 
   step(event: SliceletEvent): SliceletAction[] {

@@ -215,20 +215,20 @@ describe("slicelet", () => {
     return a;
   }
 
-  it("drain: everything handed on and recorded -> drained, once", () => {
+  it("drain: everything handed on and recorded -> stopped, once", () => {
     const a = emptied();
     const done = { ...assignment(4, ["b", "b"], { terms: [3, 3] }) };
-    pick(a.step({ kind: "assignment", assignment: done }), "drained");
+    pick(a.step({ kind: "assignment", assignment: done }), "stopped");
     a.nowMs += 600;
     expect(a.step({ kind: "tick" }).map(({ kind }) => kind)).toEqual(["report"]);
   });
 
-  it("drain: everything handed on, the assigner records nothing -> says where it went for 2 s, then drained", () => {
+  it("drain: everything handed on, the assigner records nothing -> says where it went for 2 s, then stopped", () => {
     const a = emptied();
     a.nowMs += 1900;
     expect(a.step({ kind: "tick" }).map(({ kind }) => kind)).toEqual(["report"]);
     expect(a.batch(1, 0, LINES)).toMatchObject([{ answer: "elsewhere", owner: "http://b" }]);
     a.nowMs += 100;
-    pick(a.step({ kind: "tick" }), "drained");
+    pick(a.step({ kind: "tick" }), "stopped");
   });
 });

@@ -1,14 +1,11 @@
 // `limpet aggregate`: the aggregator. Under Telegraf's outputs.execd it lives from the first byte on stdin to its end.
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import type { Rule } from "../../aggregate/rule.js";
-import { SnapshotError } from "../../aggregate/snapshotError.js";
 import { SteadyClock } from "../../base/clock.js";
 import { counted } from "../../base/counted.js";
 import type { Log } from "../../base/log.js";
-import { systemErrorCode } from "../../base/systemError.js";
 import { Aggregator, type Stopped } from "../../drive/aggregator.js";
 import { processLedger, selfStats, statusPage, type Watched } from "../../drive/status.js";
 import { holdSignals } from "../../execd/signals.js";
@@ -23,7 +20,7 @@ import { checkpointFile } from "../../store/checkpointFile.js";
 import { type EndOptions, engineOpener, openLog } from "../aggregateEnds.js";
 import { type Mode, type ModeName, modeNames, modeOf } from "../aggregateMode.js";
 import { crash } from "../crash.js";
-import { openData } from "../dataFolder.js";
+import { dataFailure, openData } from "../dataFolder.js";
 import { listen } from "../listen.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
@@ -39,6 +36,7 @@ interface AggregateOptions extends ListenOptions, EndOptions {
   readonly listen?: string;
   readonly dbLabel?: string;
   readonly data?: string;
+  readonly stay?: boolean;
   readonly assigner?: string;
   readonly advertise?: string;
   readonly cluster: string;
@@ -99,6 +97,7 @@ export function registerAggregate(program: Command): void {
         .argParser(byteSize)
         .default(256 * 2 ** 20, "256MiB"),
     )
+    .addOption(option("--stay", "with --assigner and --data: a stop keeps its slices for the next start, in place, and hands none on"))
     .addOption(option("--drain-deadline <duration>", "with --assigner: how long a stop hands slices on").argParser(duration).default(25_000, "25s"))
     .action(async (_options: unknown, command: Command) => {
       await aggregate(command.opts<AggregateOptions>());
@@ -137,16 +136,6 @@ async function openDoors(
   return undefined;
 }
 
-/** What to say of a checkpoint that cannot be gone on with. */
-function startFailure(folder: string, error: unknown): unknown {
-  if (error instanceof SnapshotError) {
-    const cure = error.code === "no_memory" ? "raise --memory-max" : "start the version that wrote it, or remove the file to start without it";
-    return new UsageError(`${join(folder, "checkpoint")}: ${error.message}; ${cure}`);
-  }
-  const code = systemErrorCode(error);
-  return code === undefined ? error : new UsageError(`--data ${folder}: ${error instanceof Error ? error.message : code}; move what is in the way`);
-}
-
 /** The rules, after what there is to say of them. Throws UsageError when the files have errors. */
 function acceptedRules({ rules, messages }: LoadedRules, log: Log): readonly Rule[] {
   if (rules === undefined) throw new UsageError(messages.map(({ text }) => text).join("\n"));
@@ -158,6 +147,7 @@ function acceptedRules({ rules, messages }: LoadedRules, log: Log): readonly Rul
 async function aggregate(given: AggregateOptions): Promise<void> {
   const mode = modeOf(given.mode, stdinKind());
   if (given.assigner !== undefined) return (await import("../sharded.js")).aggregateSharded({ ...given, assigner: given.assigner }, mode);
+  if (given.stay === true) throw new UsageError("--stay: without --assigner a process with --data comes back in place anyway; leave it out");
   const options = { ...given, unmatched: given.unmatched ?? mode.unmatched };
   const { rules: patterns, naming, unmatched } = options;
   if (patterns === undefined) throw new UsageError("--rules FILE is missing; configs/rules has examples");
@@ -204,7 +194,7 @@ async function aggregate(given: AggregateOptions): Promise<void> {
   } catch (error) {
     await server?.close(0);
     lock?.release();
-    throw options.data === undefined ? error : startFailure(options.data, error);
+    throw options.data === undefined ? error : dataFailure(options.data, error);
   }
   ingest.open();
   log.info(

@@ -1,0 +1,97 @@
+// Restart in place with real processes (PROTOCOL P8): SIGTERM with --stay, the same command again at the same address. No slice moves, and
+// a real Prometheus holds what one process makes of the lines.
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import type { Assignment } from "#limpet/slice/assignment.js";
+import { formatGeneration } from "#limpet/slice/generation.js";
+import { requireBinary } from "../servers/server.js";
+import type { Host } from "./host.js";
+import { SteadyLoad, steadyRules } from "./steadyLoad.js";
+import { expectStored, ready, Tier } from "./tier.js";
+
+const INTERVAL_MS = 2000;
+
+let tier: Tier;
+/** --data folder by address. */
+let folders: Map<string, string>;
+
+const available = requireBinary("prometheus");
+const maybe = available ? describe : describe.skip;
+
+beforeEach(async () => {
+  if (!available) return;
+  folders = new Map();
+  tier = await Tier.start({ rules: steadyRules("2s", "4s"), aggregators: 0 });
+  await Promise.all([1, 2, 3].map((n) => start(join(tier.folder, `data${String(n)}`))));
+  await Promise.all(tier.aggregators.map(ready));
+}, 90_000);
+
+afterEach(() => tier.end());
+
+async function start(data: string, listen = "127.0.0.1:0"): Promise<Host> {
+  const host = await tier.startAggregator("--listen", listen, "--data", data, "--stay");
+  folders.set(host.url(""), data);
+  return host;
+}
+
+/** Stops it and starts the same command again. */
+async function restart(host: Host): Promise<Host> {
+  const address = host.url("");
+  await tier.stopAggregator(host);
+  const back = await start(folders.get(address) ?? "", new URL(address).host);
+  await back.saying("back in place");
+  await ready(back);
+  return back;
+}
+
+/** Who has which keys in which term, by address: what a restart in place must not change. */
+function ownership({ slices, resources }: Assignment): string[] {
+  const addresses = new Map(resources.map(({ id, address }) => [id, address]));
+  return slices.map(
+    ({ low, high, owner, term }) => `${String(low)}-${String(high)} ${addresses.get(owner ?? "") ?? "nobody"} ${formatGeneration(term)}`,
+  );
+}
+
+/** Of all aggregators that ever were. */
+function problems(hosts: readonly Host[]): string[] {
+  return hosts.flatMap(({ stderr }) => stderr.split("\n").filter((line) => /^[EW]! /.test(line)));
+}
+
+maybe("restart in place", () => {
+  it("one after the other, then all at once, under load -> nothing moves, every row as from one process", async () => {
+    const router = await tier.startRouter("r");
+    const before = ownership(await tier.assignment());
+    const load = new SteadyLoad([router, tier.aggregators[0] ?? router]);
+    const all: Host[] = [router, ...tier.aggregators];
+    await delay(2500);
+    for (const old of [...tier.aggregators]) {
+      const back = await restart(old);
+      all.push(back);
+      // Whoever posts straight to it comes back to the same address.
+      load.doors.forEach((door, i) => {
+        if (door === old) load.doors[i] = back;
+      });
+    }
+    const olds = [...tier.aggregators];
+    const backs = await Promise.all(olds.map(restart));
+    all.push(...backs);
+    load.doors.forEach((door, i) => {
+      const at = olds.indexOf(door);
+      load.doors[i] = backs[at] ?? door;
+    });
+    await delay(2000);
+    await load.stop();
+    expect(ownership(await tier.assignment())).toEqual(before);
+    for (const reason of ["drain", "balance", "held", "lost"])
+      expect([reason, await tier.assigner.metric("limpet_slice_moves_total", `reason="${reason}"`)]).toEqual([reason, 0]);
+    const untilMs = Math.floor(load.lastMs / INTERVAL_MS) * INTERVAL_MS;
+    const expected = await tier.reference(load.sent, untilMs);
+    await expectStored(tier, expected, { outputs: /:2s_/, untilMs, intervalMs: INTERVAL_MS });
+    expect(expected.length).toBeGreaterThan(load.services * 8 * 3);
+    // A start timestamp that changed would be a second birth: a 0 before its first value.
+    const births = (await tier.stored(/:2s_/, untilMs)).filter((row) => Number(row.split(" ").at(-2)) % INTERVAL_MS !== 0);
+    expect(births.length).toBeLessThanOrEqual(load.services);
+    expect(problems(all)).toEqual([]);
+  }, 150_000);
+});
