@@ -5,7 +5,8 @@
 //   gap n               go back to n + 1
 //   elsewhere           a hint of the Assignment's owner is tried at once, for one attempt; then that owner again, later each time
 //   wait                the same address again soon, for 1 s
-//   failed              the same as elsewhere without a hint, but the address is what is left alone for a while
+//   failed              the same as elsewhere without a hint, but the address is what is left alone for a while; the target of a
+//                       published move is asked meanwhile (router.ts)
 import { type BackoffOptions, backoffMs } from "../base/backoff.js";
 import type { Answer } from "../slice/batch.js";
 import type { KeyRange } from "../slice/keyRange.js";

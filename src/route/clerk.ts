@@ -2,7 +2,7 @@
 // knows is a cache to route by, never a right to serve (PROTOCOL P8). bench: clerk.
 import type { Assignment } from "../slice/assignment.js";
 import { type Generation, isNewer, NO_GENERATION } from "../slice/generation.js";
-import { joined, KEY_END, type KeyRange } from "../slice/keyRange.js";
+import { joined, KEY_END, type KeyRange, shared } from "../slice/keyRange.js";
 
 /** Address of the lane that keeps what nobody serves. */
 export const HELD = "";
@@ -20,6 +20,8 @@ export class Clerk {
   /** Per Slice: its lowest key, and the index of its Route. Invariant: sorted, the first one is 0. */
   #lows = new Uint32Array(1);
   #numbers = new Int32Array(1);
+  /** Slices under a published move, and the address of its target. */
+  #heirs: readonly (KeyRange & { readonly address: string })[] = [];
 
   get generation(): Generation {
     return this.#generation;
@@ -54,6 +56,10 @@ export class Clerk {
       this.#lows[i] = slice.low;
       this.#numbers[i] = number;
     }
+    this.#heirs = assignment.slices.flatMap(({ low, high, movingTo }) => {
+      const address = movingTo === null ? undefined : addresses.get(movingTo);
+      return address === undefined ? [] : [{ low, high, address }];
+    });
     this.#routes = [...numbers.keys()].map((address, number) => ({ address, ranges: joined(ranges[number] ?? []) }));
     this.#generation = assignment.generation;
     return true;
@@ -79,6 +85,11 @@ export class Clerk {
       }
     }
     return new Map([...parts].map(([address, list]) => [address, joined(list)]));
+  }
+
+  /** Where parts of some ranges may be by now: published moves whose end nobody has told yet. */
+  heirsOf(ranges: readonly KeyRange[]): readonly { readonly address: string; readonly range: KeyRange }[] {
+    return this.#heirs.flatMap(({ address, ...slice }) => shared([slice], ranges).map((range) => ({ address, range })));
   }
 
   #sliceOf(key: number): number {

@@ -438,6 +438,16 @@ export class Router {
     const wait = { nowMs, backoff: this.#options.backoff, random: this.#rng.next() };
     this.#peer(attempt.address).failed(attempt.number, this.#attempt, wait);
     this.#settle(nowMs, attempt, { answer: "failed", ranges: attempt.ranges, applied: 0, durable: 0, owner: null });
+    this.#askHeirs(attempt);
+  }
+
+  /** Whoever does not answer may have handed on and gone, and the assigner may be away: the targets of its moves are asked once. */
+  #askHeirs({ address, ranges }: Attempt): void {
+    const lane = this.#lanes.get(address);
+    if (lane === undefined) return;
+    for (const heir of this.clerk.heirsOf(ranges))
+      for (const track of lane.within([heir.range])) if (track.target === address) track.moveTo(heir.address, this.#attempt);
+    lane.merge();
   }
 
   #gossip(nowMs: number, generation: Generation, actions: RouterAction[]): void {

@@ -174,7 +174,18 @@ export class Model {
     for (const [i, { server = null }] of this.keys.entries()) {
       const last = slices.at(-1);
       if (last?.owner === server) slices[slices.length - 1] = { ...last, high: (i + 1) * WIDTH };
-      else slices.push({ low: i * WIDTH, high: (i + 1) * WIDTH, owner: server, standby: null, movingTo: null, move: null, term: generation });
+      else {
+        const movingTo = this.#rng.int(3) === 0 ? this.#any() : null;
+        slices.push({
+          low: i * WIDTH,
+          high: (i + 1) * WIDTH,
+          owner: server,
+          standby: null,
+          movingTo,
+          move: movingTo === null ? null : generation,
+          term: generation,
+        });
+      }
     }
     const resources = SERVERS.map((id) => ({ id, address: id, incarnation: "1", state: "running" as const, load: 0 }));
     const assignment: Assignment = { generation, rules: "h", slices, resources };

@@ -184,6 +184,20 @@ describe("router", () => {
     expect(asked).toContain(A);
   });
 
+  it("failed: while a move is published -> its target is asked for that range, then the owner again", () => {
+    const driven = new Driven([A, B]);
+    const next = assignment(2, A, B);
+    const slices = next.slices.map((slice, i) => (i === 0 ? { ...slice, movingTo: C, move: next.generation } : slice));
+    driven.do({ kind: "assignment", assignment: { ...next, slices } });
+    driven.lines(A, "a\n");
+    const [first] = driven.pass(200);
+    expect(first?.address).toBe(A);
+    const [asked] = driven.do({ kind: "failed", attempt: first?.attempt ?? 0 });
+    expect([asked?.address, asked?.head.seq, asked?.head.ranges[0]?.prev]).toEqual([C, 1, 0]);
+    driven.do({ kind: "failed", attempt: asked?.attempt ?? 0 });
+    expect(driven.pass(1000)[0]?.address).toBe(A);
+  });
+
   it("failed: in a row -> one request at a time, at growing distances", () => {
     const driven = new Driven([A], { sealBytes: 6 });
     for (let i = 0; i < 6; i++) driven.lines(A, `x f=${String(i)}\n`);
