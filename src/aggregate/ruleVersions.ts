@@ -8,7 +8,7 @@
 // Pure: routers and owners come to the same from the same versions.
 import type { RuleVersion } from "../slice/ruleVersion.js";
 import { outputNameOf } from "./outputName.js";
-import type { OutputCall, Rule, Validity } from "./rule.js";
+import type { OutputCall, Rule } from "./rule.js";
 import { readRules } from "./ruleFile.js";
 import { formatProblem } from "./ruleFileProblem.js";
 import type { RuleContext } from "./ruleFileRule.js";
@@ -36,8 +36,9 @@ export interface RulesInForce {
   readonly rules: readonly Rule[];
 }
 
-/** A version in its time. */
-interface Period extends Validity {
+/** A version: since when it holds, and its rules by id. */
+interface Period {
+  readonly fromMs: number;
   readonly rules: ReadonlyMap<string, Rule>;
 }
 
@@ -62,7 +63,7 @@ interface Run {
  * backlog may hold that Window. A version is kept until that is over for everything that changed with the next one.
  */
 export function rulesInForce(versions: Versions, nowMs: number, holdMs: number): RulesInForce {
-  const [newest, ...older] = versions;
+  const [newest, ...older] = withTime(versions);
   const isPast = ({ rule }: Run, ms: number): boolean => isOver(rule, ms, nowMs - holdMs);
   for (;;) {
     const periods = periodsOf([newest, ...older]);
@@ -86,23 +87,30 @@ function changesAt({ fromMs, untilMs, outputs }: Run, ms: number): boolean {
   return fromMs === ms || untilMs === ms || outputs.some((output) => output.fromMs === ms || output.untilMs === ms);
 }
 
-/** Newest first. A version that would begin after the next one has no time at all. */
+/** Without versions that would begin no earlier than a newer one: they have no time at all. */
+function withTime([newest, ...older]: Versions): Versions {
+  let nextMs = newest.version.activeFromMs;
+  const timed = older.filter(({ version: { activeFromMs } }) => {
+    const hasTime = activeFromMs < nextMs;
+    nextMs = Math.min(nextMs, activeFromMs);
+    return hasTime;
+  });
+  return [newest, ...timed];
+}
+
+/** Newest first. */
 function periodsOf(versions: Versions): Period[] {
-  const periods: Period[] = [];
-  for (const { version, rules } of versions) {
-    const untilMs = periods.at(-1)?.fromMs ?? Number.POSITIVE_INFINITY;
+  return versions.map(({ version, rules }) => {
     const running = rules.filter(({ state }) => state !== "off");
-    periods.push({ fromMs: Math.min(version.activeFromMs, untilMs), untilMs, rules: new Map(running.map((rule) => [rule.id, rule])) });
-  }
-  return periods;
+    return { fromMs: version.activeFromMs, rules: new Map(running.map((rule) => [rule.id, rule])) };
+  });
 }
 
 /** Oldest first. Nobody knows what was before the oldest period: its rules count from the beginning. */
 function runsOf(periods: readonly Period[]): Run[] {
   const runs: Run[] = [];
   let going = new Map<string, Run>();
-  for (const [i, { fromMs, untilMs, rules }] of [...periods.entries()].reverse()) {
-    if (fromMs === untilMs) continue;
+  for (const [i, { fromMs, rules }] of [...periods.entries()].reverse()) {
     for (const [id, run] of going) if (!rules.has(id)) run.untilMs = fromMs;
     const next = new Map<string, Run>();
     for (const [id, rule] of rules) {

@@ -12,6 +12,7 @@ import type { Log } from "../base/log.js";
 import type { AssignerClient } from "../http/assignerClient.js";
 import type { Assignment } from "../slice/assignment.js";
 import type { RuleVersion } from "../slice/ruleVersion.js";
+import type { Read } from "../slice/wire.js";
 
 export interface ShardedRulesOptions {
   readonly assigner: Pick<AssignerClient, "rules" | "assignment" | "connected">;
@@ -178,26 +179,30 @@ export class ShardedRules {
 
   /** The newest version and those before it that something is still open of, or why there are none. */
   async #read(nowMs = this.#options.clock.now()): Promise<Versions | string> {
-    const { assigner, holdMs } = this.#options;
+    const { assigner, holdMs, log } = this.#options;
     const read = await assigner.rules();
     if (!read.ok) return read.error;
     const newest = this.#parse(read.value);
     if (typeof newest === "string") return newest;
     const older: ParsedVersion[] = [];
     for (let hash = read.value.previous; hash !== undefined; hash = older.at(-1)?.version.previous) {
-      const previous = await this.#version(hash);
-      if (typeof previous === "string") return `version ${hash}: ${previous}`;
+      const found = await this.#version(hash);
+      if (!found.ok) return `version ${hash}: ${found.error}`;
+      const previous = this.#parse(found.value);
+      if (typeof previous === "string") {
+        log.warn(`rules ${hash}, which were in force before, are not understood any more: ${previous}; their open windows are lost`, "rules");
+        break;
+      }
+      const hasTime = [newest, ...older].every(({ version }) => previous.version.activeFromMs < version.activeFromMs);
       older.push(previous);
-      if (rulesInForce([newest, ...older], nowMs, holdMs).versions.length <= older.length) break;
+      if (hasTime && !rulesInForce([newest, ...older], nowMs, holdMs).versions.includes(previous)) break;
     }
     return [newest, ...older];
   }
 
-  async #version(hash: string): Promise<ParsedVersion | string> {
-    const known = this.#inForce?.versions.find(({ version }) => version.hash === hash);
-    if (known !== undefined) return known;
-    const read = await this.#options.assigner.rules(hash);
-    return read.ok ? this.#parse(read.value) : read.error;
+  async #version(hash: string): Promise<Read<RuleVersion>> {
+    const known = this.versions.find((version) => version.hash === hash);
+    return known === undefined ? this.#options.assigner.rules(hash) : { ok: true, value: known };
   }
 
   #parseAll([newest, ...older]: readonly RuleVersion[]): Versions | string {

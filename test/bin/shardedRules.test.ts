@@ -115,6 +115,22 @@ describe("rules in a cluster", () => {
     expect([chain.taken, chain.asked]).toEqual([["20s [-Infinity..1000000) 30s [1000000..Infinity)"], ["newest", second.hash, first.hash]]);
   });
 
+  it("a start when a change was taken back before its time -> the version before both is found", async () => {
+    const first = version("10s", 0);
+    const second = version("20s", 45_000, first);
+    const third = version("30s", 40_000, second);
+    const { taken, start } = await following(third, second, first);
+    await start();
+    expect(taken).toEqual(["10s [-Infinity..40000) 30s [40000..Infinity)"]);
+  });
+
+  it("a start when the version before is not understood by this program -> the newest alone", async () => {
+    const broken = version("soon", 0);
+    const { taken, start } = await following(version("20s", 45_000, broken), broken);
+    await start();
+    expect(taken).toEqual(["20s [-Infinity..Infinity)"]);
+  });
+
   it("time passes -> the old rule goes when its windows are closed here, its version with what came after it", async () => {
     const first = version("10s", 0);
     const { rules, taken, world, start } = await following(version("20s", 45_000, first), first);
