@@ -72,6 +72,8 @@ export interface AssignerOptions {
 const RETRY_MS = 1000;
 /** A move that its owner called off is not tried again for so long: what made it do so may pass. */
 const ABORTED_MS = 3000;
+/** Leases after its start in which a report may come that was sent to the process before. */
+const LATE_LEASES = 2;
 /** Leases that the first Assignment waits for `resourcesMin`. */
 const PATIENCE = 10;
 
@@ -188,7 +190,8 @@ export class Assigner {
 
   #reported(nowMs: number, report: Report, actions: AssignerAction[]): void {
     const known = this.#members.get(report.id) !== undefined;
-    if (!this.#members.report(nowMs, report, this.#current?.generation ?? NO_GENERATION)) {
+    const isYoung = nowMs - this.#startMs < LATE_LEASES * this.#limits.leaseMs;
+    if (!this.#members.report(nowMs, report, isYoung ? (this.#current?.generation ?? NO_GENERATION) : undefined)) {
       actions.push({
         kind: "notice",
         level: "warn",

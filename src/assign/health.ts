@@ -84,12 +84,16 @@ export class Members {
     }
   }
 
-  /** `own`: the assigner's newest Generation. False: there are too many. */
-  report(nowMs: number, report: Report, own: Generation): boolean {
+  /**
+   * `own`: the newest Generation of an assigner that has only just started, and may hear late words of those who ended before that; else
+   * undefined. False: there are too many.
+   */
+  report(nowMs: number, report: Report, own?: Generation): boolean {
     const known = this.#members.get(report.id);
     if (known === undefined && this.#members.size >= this.#limits.resourcesMax) return false;
     const member = known ?? this.#add(nowMs, report, report.state);
-    if (member.report === undefined) this.#replace(member, known !== undefined ? "listed" : isOfBefore(report, own) ? "late" : "new");
+    if (member.report === undefined)
+      this.#replace(member, known !== undefined ? "listed" : own !== undefined && isOfBefore(report, own) ? "late" : "new");
     if (member.replaced) return true;
     member.heardMs = nowMs;
     member.report = report;

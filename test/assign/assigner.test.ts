@@ -288,6 +288,63 @@ describe("assigner: staying", () => {
     expect(cluster.decisions.filter(({ reason }) => reason === "lost")).toHaveLength(0);
   });
 
+  it("back without its state -> given away empty at once, not held", () => {
+    const { cluster, slicelets } = settled(["a", "b"]);
+    stop(cluster, at(slicelets, 0));
+    cluster.run(2000);
+    expect(cluster.decisions.filter(({ reason }) => reason === "lost")).toHaveLength(0);
+    cluster.start("a", "2");
+    cluster.run(1000);
+    expect(cluster.decisions.filter(({ reason }) => reason === "lost")).toHaveLength(32);
+    expect(cluster.assignment.slices.filter(({ owner }) => owner === null || owner === "a:4581@1")).toEqual([]);
+  });
+
+  it("drained, then stays with what nobody took -> kept for it", () => {
+    const { cluster, slicelets } = settled(["a", "b"]);
+    const a = at(slicelets, 0);
+    a.state = "draining";
+    cluster.run(300);
+    a.handing = [];
+    stop(cluster, a);
+    const left = a.serves.length;
+    expect(left).toBeGreaterThan(0);
+    cluster.run(10_000);
+    cluster.start("a", "2").offers = offersOf(a);
+    cluster.run(3000);
+    expect(sharesOf(cluster)).toContain(`a:4581@2 running ${String(left)} `);
+    expect(cluster.decisions.filter(({ reason }) => reason === "lost")).toHaveLength(0);
+  });
+
+  it("a word of the process before comes late, to an assigner that has restarted -> its successor stays", () => {
+    const { cluster, slicelets } = settled(["a", "b"]);
+    const a = at(slicelets, 0);
+    stop(cluster, a);
+    cluster.run(1000);
+    const back = cluster.start("a", "2");
+    back.offers = offersOf(a);
+    cluster.run(3000);
+    cluster.restartAssigner();
+    cluster.report(a);
+    cluster.run(30_000);
+    expect(sharesOf(cluster)).toContain("a:4581@2 running 32 50.00%");
+    expect(cluster.churn.moves).toBe(0);
+  });
+
+  it("back, and away again before it was granted anything -> kept for the next", () => {
+    const { cluster, slicelets } = settled(["a", "b"]);
+    const a = at(slicelets, 0);
+    stop(cluster, a);
+    cluster.run(12_000);
+    const back = cluster.start("a", "2");
+    back.offers = offersOf(a);
+    stop(cluster, back);
+    cluster.run(20_000);
+    cluster.start("a", "3").offers = offersOf(a);
+    cluster.run(3000);
+    expect(sharesOf(cluster)).toContain("a:4581@3 running 32 50.00%");
+    expect(cluster.decisions.filter(({ reason }) => reason === "lost")).toHaveLength(0);
+  });
+
   it("never back -> held for `stay` more, then given away empty", () => {
     const { cluster, slicelets } = settled(["a", "b"]);
     stop(cluster, at(slicelets, 0));
