@@ -113,7 +113,8 @@ async function standStill({ owner, options, log }: Members): Promise<void> {
   const { still, heard } = owner.stay();
   const [isStill, isHeard] = await Promise.all([
     Promise.race([still.then(() => true), delay(options.drainDeadline, false, { ref: false })]),
-    Promise.race([heard.then(() => true), delay(HEARD_MS, false, { ref: false })]),
+    // One that was away a moment ago is not waited for.
+    Promise.race([heard.then(() => true), delay(owner.isHeard ? HEARD_MS : LOOK_MS, false, { ref: false })]),
   ]);
   if (!isStill) log.error("slices that were handed over a moment ago are not known to have arrived; look at the log of who was to take them");
   if (!isHeard)

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Assignment } from "#limpet/slice/assignment.js";
 import { formatGeneration } from "#limpet/slice/generation.js";
 import { requireBinary } from "../servers/server.js";
-import type { Host } from "./host.js";
+import { type Host, until } from "./host.js";
 import { SteadyLoad, steadyRules } from "./steadyLoad.js";
 import { expectStored, ready, Tier } from "./tier.js";
 
@@ -23,14 +23,18 @@ beforeEach(async () => {
   if (!available) return;
   folders = new Map();
   tier = await Tier.start({ rules: steadyRules("2s", "4s"), aggregators: 0 });
-  await Promise.all([1, 2, 3].map((n) => start(join(tier.folder, `data${String(n)}`))));
-  await Promise.all(tier.aggregators.map(ready));
 }, 90_000);
 
 afterEach(() => tier.end());
 
-async function start(data: string, listen = "127.0.0.1:0"): Promise<Host> {
-  const host = await tier.startAggregator("--listen", listen, "--data", data, "--stay");
+/** Three of them, ready. */
+async function startAll(...more: string[]): Promise<void> {
+  await Promise.all([1, 2, 3].map((n) => start(join(tier.folder, `data${String(n)}`), "127.0.0.1:0", more)));
+  await Promise.all(tier.aggregators.map(ready));
+}
+
+async function start(data: string, listen = "127.0.0.1:0", more = ["--stay"]): Promise<Host> {
+  const host = await tier.startAggregator("--listen", listen, "--data", data, ...more);
   folders.set(host.url(""), data);
   return host;
 }
@@ -60,6 +64,7 @@ function problems(hosts: readonly Host[]): string[] {
 
 maybe("restart in place", () => {
   it("one after the other, then all at once, under load -> nothing moves, every row as from one process", async () => {
+    await startAll("--stay");
     const router = await tier.startRouter("r");
     const before = ownership(await tier.assignment());
     const load = new SteadyLoad([router, tier.aggregators[0] ?? router]);
@@ -94,4 +99,59 @@ maybe("restart in place", () => {
     expect(births.length).toBeLessThanOrEqual(load.services);
     expect(problems(all)).toEqual([]);
   }, 150_000);
+
+  it("the assigner is away: a drain with --data ends soon, the next start waits for it, and goes on when it is back", async () => {
+    await startAll();
+    const load = new SteadyLoad([tier.aggregators[0] ?? (await tier.startRouter("r"))], { services: 10 });
+    await delay(1500);
+    await load.stop();
+    const before = ownership(await tier.assignment());
+    const olds = [...tier.aggregators];
+    let backs: Host[] = [];
+    await tier.restartAssigner(async () => {
+      const ended = await Promise.all(
+        olds.map(async (host) => {
+          tier.aggregators = tier.aggregators.filter((other) => other !== host);
+          return host.stop("SIGTERM");
+        }),
+      );
+      expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
+      // The drain deadline is 25 s.
+      expect(Math.max(...ended.map(({ ms }) => ms))).toBeLessThan(15_000);
+      backs = await Promise.all(olds.map((host) => start(folders.get(host.url("")) ?? "", new URL(host.url("")).host, [])));
+      for (const back of backs) {
+        await back.saying("waiting until the assigner grants them");
+        expect((await back.page("/readyz")).status).toBe(503);
+      }
+    });
+    for (const back of backs) await back.saying("back in place");
+    await Promise.all(backs.map(ready));
+    expect(ownership(await tier.assignment())).toEqual(before);
+    const untilMs = Math.floor(load.lastMs / INTERVAL_MS) * INTERVAL_MS;
+    await expectStored(tier, await tier.reference(load.sent, untilMs), { outputs: /:2s_/, untilMs, intervalMs: INTERVAL_MS });
+  }, 150_000);
+
+  it("killed while it stops, before anything is written -> back at once, from empty, and counted lost", async () => {
+    await startAll("--stay");
+    const [victim] = tier.aggregators;
+    if (victim === undefined) throw new Error("nobody is there");
+    const [data, { host }] = [folders.get(victim.url("")) ?? "", new URL(victim.url(""))];
+    // Half a second of staying, and nothing after it.
+    const { slices, resources } = await tier.assignment();
+    const own = resources.find(({ address }) => address === new URL(victim.url("")).origin);
+    const report = { cluster: "limpet", id: own?.id, address: own?.address, incarnation: own?.incarnation, state: "staying" };
+    const rest = { generation: "1.1", load: 0, serves: [], moved: [], aborted: [], offers: [] };
+    await victim.stop("SIGKILL");
+    await fetch(tier.assigner.url("api/v1/heartbeat"), { method: "POST", body: JSON.stringify({ ...report, ...rest }) });
+    tier.aggregators = tier.aggregators.filter((other) => other !== victim);
+    const back = await start(data, host);
+    await ready(back);
+    const count = slices.filter(({ owner }) => owner === own?.id).length;
+    await until(
+      async () => (await tier.assigner.metric("limpet_slice_moves_total", 'reason="lost"')) === count,
+      () => "never given away",
+      10_000,
+    );
+    expect((await tier.assignment()).slices.every(({ owner }) => owner !== null && owner !== own?.id)).toBe(true);
+  }, 90_000);
 });
