@@ -31,6 +31,9 @@ const optionsShape = z.object({
   advertise: z.string().optional(),
   tokenFile: z.string(),
   store: z.string().optional(),
+  data: z.string().optional(),
+  /** The assigner has one too, a duration. */
+  stay: z.union([z.boolean(), z.number()]).optional(),
   drainDeadline: z.number().optional(),
   memoryMax: z.number().optional(),
   retentionMax: z.number().optional(),
@@ -75,6 +78,8 @@ describe("configs/systemd", () => {
       expect(options.tokenFile).toBe(`\${CREDENTIALS_DIRECTORY}/${/^LoadCredential=(\w+):/m.exec(unit)?.[1] ?? ""}`);
       const stopMs = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]) * 1000;
       expect(stopMs).toBeGreaterThanOrEqual((options.drainDeadline ?? -5000) + STOP_EXTRA_MS);
+      if (options.data !== undefined)
+        expect(options).toMatchObject({ stay: true, data: `/var/lib/${/^StateDirectory=(.*)$/m.exec(unit)?.[1] ?? ""}` });
       if (options.store !== undefined) expect(options.store).toBe(`file:/var/lib/${/^StateDirectory=(.*)$/m.exec(unit)?.[1] ?? ""}`);
       for (const line of ["Restart=on-failure", "RestartPreventExitStatus=2", "DynamicUser=yes", "EnvironmentFile=-/etc/limpet/environment"])
         expect(unit.split("\n")).toContain(line);
@@ -143,12 +148,18 @@ const objectShape = z.looseObject({
   stringData: labelsShape.optional(),
 });
 
-const objects = readdirSync("configs/kubernetes").flatMap((file) =>
-  parseAllDocuments(readFileSync(`configs/kubernetes/${file}`, "utf8")).map((document) => {
-    expect([file, document.errors, document.warnings]).toEqual([file, [], []]);
-    return objectShape.parse(document.toJS());
-  }),
-);
+function objectsIn(folder: string): z.infer<typeof objectShape>[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".yaml"))
+    .flatMap((file) =>
+      parseAllDocuments(readFileSync(join(folder, file), "utf8")).map((document) => {
+        expect([file, document.errors, document.warnings]).toEqual([file, [], []]);
+        return objectShape.parse(document.toJS());
+      }),
+    );
+}
+
+const objects = objectsIn("configs/kubernetes");
 
 function named(kind: string, name: string): z.infer<typeof objectShape> {
   const found = objects.filter((object) => object.kind === kind && object.metadata.name === name);
@@ -206,6 +217,37 @@ describe("configs/kubernetes", () => {
     expect(args).toContain("--assigner=http://limpet-assigner:4580");
     const doors = serviceShape.parse(named("Service", "limpet"));
     expect(doors.spec.ports).toEqual([{ name: "http", port: PORTS["aggregate"], targetPort: "http" }]);
+  });
+
+  test("in-place: the StatefulSet -> the Deployment's pods, under names that stay, with a volume each for --data", () => {
+    const inPlace = objectsIn("configs/kubernetes/in-place");
+    const shape = z.object({
+      spec: z.object({
+        serviceName: z.string(),
+        selector: z.unknown(),
+        template: deploymentShape.shape.spec.shape.template,
+        volumeClaimTemplates: z.tuple([z.object({ metadata: z.object({ name: z.string() }) })]),
+      }),
+    });
+    const { spec } = shape.parse(inPlace.find(({ kind }) => kind === "StatefulSet"));
+    const deployment = deploymentShape.parse(named("Deployment", "limpet-aggregator")).spec;
+    expect([spec.template.metadata, spec.selector]).toEqual([deployment.template.metadata, deployment.selector]);
+    const [container] = spec.template.spec.containers;
+    expect(container.env).toEqual([{ name: "POD_NAME" }]);
+    const options = parsed(container.args.map((arg) => arg.replace("$(POD_NAME)", "limpet-aggregator-0")));
+    expectPorts("aggregate", options);
+    expect(options).toMatchObject({ stay: true, advertise: `http://limpet-aggregator-0.${spec.serviceName}:4581` });
+    const volumes = new Map(container.volumeMounts.map(({ name, mountPath }) => [name, mountPath]));
+    expect(volumes.get(spec.volumeClaimTemplates[0].metadata.name)).toBe(options.data);
+    expect(spec.template.spec.terminationGracePeriodSeconds * 1000).toBeGreaterThanOrEqual((options.drainDeadline ?? 0) + STOP_EXTRA_MS);
+    const service = inPlace.find(({ kind }) => kind === "Service");
+    expect([service?.metadata.name, service?.["spec"]]).toEqual([
+      spec.serviceName,
+      expect.objectContaining({ clusterIP: "None", publishNotReadyAddresses: true, selector: spec.template.metadata.labels }),
+    ]);
+    // What differs are the address, --data, --stay and the deadline.
+    const kept = (args: readonly string[]): string[] => args.filter((arg) => !/^--(advertise|data|stay|drain-deadline)\b/.test(arg));
+    expect(kept(container.args)).toEqual(kept(deployment.template.spec.containers[0].args));
   });
 
   test("selectors of Services, budget and policies -> labels of a Deployment's pods", () => {
