@@ -14,6 +14,8 @@ const INTERVAL_MS = 2000;
 const GRACE_MS = 5000;
 const SERVICES = 50;
 const LINES_PER_S = 20_000;
+const RULES = `${steadyRules("2s", "5s")}- { name: edited, match: latency_ms, interval: 2s, grace: 5s, by: [service], outputs: [sum_samples] }\n`;
+const RULES_AFTER = RULES.replace("by: [service], outputs: [sum_samples]", "by: [pod], outputs: [sum_samples]");
 
 let tier: Tier;
 
@@ -21,45 +23,29 @@ const available = requireBinary("prometheus");
 const maybe = available ? describe : describe.skip;
 
 beforeEach(async () => {
-  if (available) tier = await Tier.start({ rules: steadyRules("2s", "5s") });
+  if (available) tier = await Tier.start({ rules: RULES });
 }, 90_000);
 
 afterEach(() => tier.end());
 
 maybe("cluster", () => {
-  it("20 000 lines/s, all restarted with surge, one drained, 3 to 5 to 2, the assigner restarted -> as one process, and fresh", async () => {
+  it("20 000 lines/s; restarted with surge and in place, grown, drained, shrunk, rules edited, the assigner away -> as one process, and fresh", async () => {
     const routers = [await tier.startRouter("r1"), await tier.startRouter("r2"), await tier.startRouter("r3")];
     const [straight = routers[0]] = tier.aggregators;
     if (straight === undefined) throw new Error("nobody is there");
     const load = new SteadyLoad([...routers, straight], { services: SERVICES, podsPerDoor: LINES_PER_S / 4 / 10 / SERVICES / 2 });
     const freshness = new Freshness(tier.prometheus, "latency_ms:2s_without_pod_count_samples", SERVICES);
-    await delay(4000);
-    const loads: number[] = [];
+    await delay(3000);
     const startMs = performance.now();
     const lines = load.lines;
-    for (const old of [...tier.aggregators]) {
-      const fresh = await tier.addAggregator();
-      await tier.stopAggregator(old);
-      loads.push(loadavg()[0] ?? 0);
-      // Whoever posts straight to it is refused while it leaves, keeps its lines and goes elsewhere once it is gone: sooner, and
-      // lines of a series that are still on their way from here would come after those sent there.
-      if (load.doors[3] === old) load.doors[3] = fresh;
-    }
-    await tier.restartAssigner(() => delay(1000));
-    await tier.addAggregator();
-    await tier.addAggregator();
-    await delay(5000);
-    const drained = tier.aggregators[3];
-    if (drained === undefined) throw new Error("it never grew");
-    await drain(drained);
-    for (const host of tier.aggregators.filter((other) => other !== load.doors[3]).slice(0, 3)) await tier.stopAggregator(host);
-    await delay(2000);
-    loads.push(loadavg()[0] ?? 0);
+    const { change, loads } = await everythingPlanned(load);
     const rate = ((load.lines - lines) / (performance.now() - startMs)) * 1000;
     await load.stop();
     const untilMs = Math.floor(load.lastMs / INTERVAL_MS) * INTERVAL_MS;
-    const expected = await tier.reference(load.sent, untilMs);
+    const expected = await tier.referenceAcross(load.sent, untilMs, { ...change, intervalMs: INTERVAL_MS });
     await expectStored(tier, expected, { outputs: /:2s_/, untilMs, intervalMs: INTERVAL_MS });
+    for (const name of ["by_service_sum_samples", "by_pod_sum_samples"])
+      expect([name, expected.some((row) => row.includes(name))]).toEqual([name, true]);
     // A window that is due when nothing is sent any more waits for the routers' next heartbeat.
     const lagsMs = await freshness.lagsMs(load.lastMs - GRACE_MS);
     expect(lagsMs.length).toBeGreaterThan(5);
@@ -76,11 +62,34 @@ maybe("cluster", () => {
   }, 240_000);
 });
 
-/** As an operator does it who takes a machine away. */
-async function drain(host: Host): Promise<void> {
-  const id = /: (\S+@\w+), assigner/.exec(host.stderr)?.[1] ?? "";
-  const drain = new Host(["drain", id, "--assigner", tier.assigner.url(""), "--wait"], { stdin: "ignore" });
-  expect([(await drain.ended()).code, drain.stdout]).toEqual([0, expect.stringContaining(`${id} owns nothing any more`)]);
+/** Three aggregators are replaced, two more come, one is drained, two leave, the last two are restarted in place. */
+async function everythingPlanned(load: SteadyLoad): Promise<{ change: { before: string; fromMs: number }; loads: number[] }> {
+  const loads: number[] = [];
+  for (const [i, old] of [...tier.aggregators].entries()) {
+    const fresh = await tier.addAggregator("--data", join(tier.folder, `data${String(i)}`), "--stay");
+    await tier.stopAggregator(old);
+    loads.push(loadavg()[0] ?? 0);
+    // Whoever posts straight to it is refused while it leaves, keeps its lines and goes elsewhere once it is gone: sooner, and
+    // lines of a series that are still on their way from here would come after those sent there.
+    if (load.doors[3] === old) load.doors[3] = fresh;
+  }
+  await tier.restartAssigner(() => delay(1000));
+  const grown = [await tier.addAggregator(), await tier.addAggregator()];
+  const fromMs = Date.now() + 3000;
+  const before = await tier.changeRules(RULES_AFTER, fromMs);
+  await delay(4000);
+  const drained = tier.aggregators[2];
+  if (drained === undefined) throw new Error("it never grew");
+  await tier.drain(drained);
+  for (const host of [drained, ...grown]) await tier.stopAggregator(host);
+  loads.push(loadavg()[0] ?? 0);
+  for (const old of [...tier.aggregators]) {
+    const back = await tier.restartInPlace(old);
+    if (load.doors[3] === old) load.doors[3] = back;
+  }
+  await delay(2000);
+  loads.push(loadavg()[0] ?? 0);
+  return { change: { before, fromMs }, loads };
 }
 
 /** `explain` names one of the owners. */

@@ -13,15 +13,12 @@ import { expectStored, ready, Tier } from "./tier.js";
 const INTERVAL_MS = 2000;
 
 let tier: Tier;
-/** --data folder by address. */
-let folders: Map<string, string>;
 
 const available = requireBinary("prometheus");
 const maybe = available ? describe : describe.skip;
 
 beforeEach(async () => {
   if (!available) return;
-  folders = new Map();
   tier = await Tier.start({ rules: steadyRules("2s", "4s"), aggregators: 0 });
 }, 90_000);
 
@@ -29,24 +26,8 @@ afterEach(() => tier.end());
 
 /** Three of them, ready. */
 async function startAll(...more: string[]): Promise<void> {
-  await Promise.all([1, 2, 3].map((n) => start(join(tier.folder, `data${String(n)}`), "127.0.0.1:0", more)));
+  await Promise.all([1, 2, 3].map((n) => tier.startAggregator("--data", join(tier.folder, `data${String(n)}`), ...more)));
   await Promise.all(tier.aggregators.map(ready));
-}
-
-async function start(data: string, listen = "127.0.0.1:0", more = ["--stay"]): Promise<Host> {
-  const host = await tier.startAggregator("--listen", listen, "--data", data, ...more);
-  folders.set(host.url(""), data);
-  return host;
-}
-
-/** Stops it and starts the same command again. */
-async function restart(host: Host): Promise<Host> {
-  const address = host.url("");
-  await tier.stopAggregator(host);
-  const back = await start(folders.get(address) ?? "", new URL(address).host);
-  await back.saying("back in place");
-  await ready(back);
-  return back;
 }
 
 /** Who has which keys in which term, by address: what a restart in place must not change. */
@@ -71,7 +52,7 @@ maybe("restart in place", () => {
     const all: Host[] = [router, ...tier.aggregators];
     await delay(2500);
     for (const old of [...tier.aggregators]) {
-      const back = await restart(old);
+      const back = await tier.restartInPlace(old);
       all.push(back);
       // Whoever posts straight to it comes back to the same address.
       load.doors.forEach((door, i) => {
@@ -79,7 +60,7 @@ maybe("restart in place", () => {
       });
     }
     const olds = [...tier.aggregators];
-    const backs = await Promise.all(olds.map(restart));
+    const backs = await Promise.all(olds.map((old) => tier.restartInPlace(old)));
     all.push(...backs);
     load.doors.forEach((door, i) => {
       const at = olds.indexOf(door);
@@ -118,7 +99,7 @@ maybe("restart in place", () => {
       expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
       // The drain deadline is 25 s.
       expect(Math.max(...ended.map(({ ms }) => ms))).toBeLessThan(15_000);
-      backs = await Promise.all(olds.map((host) => start(folders.get(host.url("")) ?? "", new URL(host.url("")).host, [])));
+      backs = await Promise.all(olds.map((host) => tier.startAgain(host)));
       for (const back of backs) {
         await back.saying("waiting until the assigner grants them");
         expect((await back.page("/readyz")).status).toBe(503);
@@ -135,7 +116,6 @@ maybe("restart in place", () => {
     await startAll("--stay");
     const [victim] = tier.aggregators;
     if (victim === undefined) throw new Error("nobody is there");
-    const [data, { host }] = [folders.get(victim.url("")) ?? "", new URL(victim.url(""))];
     // Half a second of staying, and nothing after it.
     const { slices, resources } = await tier.assignment();
     const own = resources.find(({ address }) => address === new URL(victim.url("")).origin);
@@ -144,7 +124,7 @@ maybe("restart in place", () => {
     await victim.stop("SIGKILL");
     await fetch(tier.assigner.url("api/v1/heartbeat"), { method: "POST", body: JSON.stringify({ ...report, ...rest }) });
     tier.aggregators = tier.aggregators.filter((other) => other !== victim);
-    const back = await start(data, host);
+    const back = await tier.startAgain(victim);
     await ready(back);
     const count = slices.filter(({ owner }) => owner === own?.id).length;
     await until(

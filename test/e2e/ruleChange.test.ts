@@ -1,7 +1,5 @@
 // Rules edited on a running cluster, under load and with an aggregator replaced while both versions are in force: every window is what
 // one process would have made of the lines, with the old rules where it starts before T, with the new ones from T on.
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { requireBinary } from "../servers/server.js";
@@ -36,24 +34,14 @@ afterEach(async () => {
   if (available) await tier.end();
 });
 
-const startOf = (row: string): number => Number(row.split(" ").at(-2)) - INTERVAL_MS;
-
-/** The assigner reads its rule files again. */
-async function changeRules(activeFromMs: number): Promise<void> {
-  const answer = await fetch(tier.assigner.url(`api/v1/rules?active_from_ms=${String(activeFromMs)}`), { method: "PUT" });
-  expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("4 rules")]);
-}
-
 maybe("rule change on a cluster", () => {
   it("edited, removed and added under load, an aggregator replaced in between -> old rules before T, new ones from T on", async () => {
     const router = await tier.startRouter("r");
     const [first] = tier.aggregators;
     const load = new SteadyLoad([router, first ?? router], { services: 12, podsPerDoor: 2 });
     await delay(3000);
-    await writeFile(join(tier.folder, "old.yaml"), OLD);
-    await writeFile(join(tier.folder, "rules.yaml"), NEW);
     const changeMs = Date.now() + 5000;
-    await changeRules(changeMs);
+    const before = await tier.changeRules(NEW, changeMs);
     await until(
       async () => Date.now() >= changeMs,
       () => "time stands still",
@@ -66,9 +54,7 @@ maybe("rule change on a cluster", () => {
     await delay(3000);
     await load.stop();
     const untilMs = Math.floor(load.lastMs / INTERVAL_MS) * INTERVAL_MS;
-    const before = await tier.reference(load.sent, untilMs, join(tier.folder, "old.yaml"));
-    const after = await tier.reference(load.sent, untilMs);
-    const expected = [...before.filter((row) => startOf(row) < changeMs), ...after.filter((row) => startOf(row) >= changeMs)].sort();
+    const expected = await tier.referenceAcross(load.sent, untilMs, { before, fromMs: changeMs, intervalMs: INTERVAL_MS });
     for (const name of ["by_pod_service_increase", "by_pod_increase", "without_pod_count_samples", "by_pod_count_samples", "by_service_min"])
       expect([name, expected.some((row) => row.includes(name))]).toEqual([name, true]);
     await expectStored(tier, expected, { outputs: OUTPUTS, untilMs, intervalMs: INTERVAL_MS });

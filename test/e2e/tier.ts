@@ -1,6 +1,6 @@
 // A tier of real processes, as an operator runs it: an assigner, aggregators that write to a real Prometheus, routers; and what one
 // process would have made of the same lines, to compare with.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "@jest/globals";
@@ -21,6 +21,8 @@ export class Tier {
   aggregators: Host[] = [];
   /** Of each aggregator that was stopped: the longest that one of its slices was frozen for a move. */
   readonly pausesMs: number[] = [];
+  /** What each was started with, beside what all are. */
+  readonly #started = new Map<Host, readonly string[]>();
 
   private constructor(folder: string, prometheus: Prometheus, assigner: Host) {
     this.folder = folder;
@@ -56,6 +58,7 @@ export class Tier {
     );
     await host.saying("listening on");
     this.aggregators.push(host);
+    this.#started.set(host, more);
     return host;
   }
 
@@ -72,6 +75,38 @@ export class Tier {
     expect([ended.code, errors]).toEqual([0, []]);
     const pause = /frozen for \d+ ms in the median, (\d+) ms at most/.exec(host.stderr)?.[1];
     if (pause !== undefined) this.pausesMs.push(Number(pause));
+  }
+
+  /** Starts the command of one that has ended again, at its address. */
+  async startAgain(host: Host): Promise<Host> {
+    const { host: address } = new URL(host.url(""));
+    const more = (this.#started.get(host) ?? []).filter((_, i, all) => all[i] !== "--listen" && all[i - 1] !== "--listen");
+    return this.startAggregator(...more, "--listen", address);
+  }
+
+  /** Stops one that was started with --data and --stay, starts it again, and waits until it is back. */
+  async restartInPlace(host: Host): Promise<Host> {
+    await this.stopAggregator(host);
+    const back = await this.startAgain(host);
+    await back.saying("back in place");
+    return ready(back);
+  }
+
+  /** Takes everything off one, as an operator does who takes a machine away. */
+  async drain(host: Host): Promise<void> {
+    const { host: address } = new URL(host.url(""));
+    const drain = new Host(["drain", address, "--assigner", this.assigner.url(""), "--wait"], { stdin: "ignore" });
+    expect([(await drain.ended()).code, drain.stdout]).toEqual([0, expect.stringContaining("owns nothing any more")]);
+  }
+
+  /** Other rules, for windows that start at `fromMs` or later. Where the old ones are from then on. */
+  async changeRules(rules: string, fromMs: number): Promise<string> {
+    const [now, before] = [join(this.folder, "rules.yaml"), join(this.folder, "old.yaml")];
+    await rename(now, before);
+    await writeFile(now, rules);
+    const answer = await fetch(this.assigner.url(`api/v1/rules?active_from_ms=${String(fromMs)}`), { method: "PUT" });
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("rules")]);
+    return before;
   }
 
   /** A router, ready. */
@@ -119,6 +154,18 @@ export class Tier {
       .filter(({ timestamp }) => timestamp <= untilMs)
       .map(({ name, labels, timestamp, value }) => rowOf({ ...labels, __name__: name }, timestamp, value))
       .sort();
+  }
+
+  /** The same where the rules changed: `before` for windows that start before `fromMs`, those in force for the others. */
+  async referenceAcross(
+    lines: readonly string[],
+    untilMs: number,
+    { before, fromMs, intervalMs }: { readonly before: string; readonly fromMs: number; readonly intervalMs: number },
+  ): Promise<string[]> {
+    const startOf = (row: string): number => Number(row.split(" ").at(-2)) - intervalMs;
+    const old = await this.reference(lines, untilMs, before);
+    const now = await this.reference(lines, untilMs);
+    return [...old.filter((row) => startOf(row) < fromMs), ...now.filter((row) => startOf(row) >= fromMs)].sort();
   }
 }
 
