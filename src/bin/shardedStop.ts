@@ -64,7 +64,8 @@ async function handOn({ owner, options, log, clock }: Members, data: ShardedData
   const deliverMs = (): number => Math.max(DELIVER_MS_MIN, deadlineMs / 5, data === undefined ? untilMs - clock.now() : 0);
   const others = owner.slicelet.assignment?.resources.some((resource) => resource.id !== id && resource.state === "running") === true;
   const holds = owner.slicesOwned > 0 || owner.slicelet.offers.length > 0;
-  if (!others || !holds) {
+  // With others there it drains even with nothing in its hands: something may be on its way here.
+  if (!others) {
     if (data !== undefined && holds) return undefined;
     if (holds) log.warn("nobody is there to take this aggregator's slices: open windows are left as partial values");
     return DELIVER_MS_MIN;
