@@ -94,7 +94,7 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
   ground.sender.close();
   data?.lock.release();
   farewell(members, left);
-  if (data !== undefined && !left.stopped.kept) process.exitCode = 1;
+  if (lines.bytesLost > 0 || (data !== undefined && !left.stopped.kept)) process.exitCode = 1;
 }
 
 interface Materials {

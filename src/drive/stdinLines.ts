@@ -29,8 +29,10 @@ export class StdinLines implements InputTarget {
   /** Newlines before them. */
   #newlines = 0;
   #ended: (() => void) | undefined;
-  /** Resolves when all of the input is taken. */
+  /** Resolves when all of the input is taken, or given up. */
   readonly taken: Promise<void>;
+  /** Given up at the end of the input, because the router took nothing. */
+  bytesLost = 0;
 
   constructor(taker: LineTaker, log: Log, patienceMs: number) {
     this.#taker = taker;
@@ -66,7 +68,10 @@ export class StdinLines implements InputTarget {
     await Promise.race([this.#taker.room(), delay(this.#patienceMs, undefined, { ref: false })]);
     const { refusal } = this.#taker;
     if (refusal === undefined) this.#take(true);
-    else if (this.#pending > 0) this.#log.error(`standard input ended, and its last ${String(this.#pending)} bytes are lost: ${refusal}`);
+    else if (this.#pending > 0) {
+      this.bytesLost = this.#pending;
+      this.#log.error(`standard input ended, and its last ${String(this.#pending)} bytes are lost: ${refusal}`);
+    }
     this.#ended?.();
   }
 

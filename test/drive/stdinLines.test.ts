@@ -107,5 +107,6 @@ describe("stdin lines", () => {
     stdin.ended();
     await stdin.taken;
     expect(errors.join("")).toContain(`its last ${String(line(1).length)} bytes are lost: waiting for an assignment`);
+    expect(stdin.bytesLost).toBe(line(1).length);
   });
 });

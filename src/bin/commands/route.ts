@@ -187,6 +187,7 @@ async function route(options: RouteOptions): Promise<void> {
   await Promise.all([assigner.close(), server?.close(200)]);
   sender.close();
   farewell(parts, answers, left, log);
+  if (lines.bytesLost > 0) process.exitCode = 1;
 }
 
 function farewell({ driver }: Parts, answers: AnswerCounts, left: RouterLeft, log: Log): void {
