@@ -50,8 +50,8 @@ export class AggregatorNode {
   /** Of --data, not yet with the sink. */
   #rows: readonly PlainBlock[] = [];
   #leaving = false;
-  /** Of one that stays: its checkpoint is written, or it is killed before. */
-  #staying: { readonly isKilled: boolean; isStill: boolean; isHeard: boolean } | undefined;
+  /** Of one that stays: when both are so, its checkpoint is written. */
+  #staying: { isStill: boolean; isHeard: boolean } | undefined;
 
   /** `folder`: what lies in its --data. */
   constructor(cluster: Cluster, address: string, incarnation: string, folder?: SimFolder) {
@@ -108,9 +108,9 @@ export class AggregatorNode {
     this.step({ kind: "stop", how: "drain" });
   }
 
-  /** Restart in place: it stops, its state goes to disk and nowhere else. `isKilled`: it dies before that is written. */
-  stay(isKilled = false): void {
-    this.#staying = { isKilled, isStill: false, isHeard: false };
+  /** Restart in place: it stops, its state goes to disk and nowhere else. */
+  stay(): void {
+    this.#staying = { isStill: false, isHeard: false };
     // Whether the assigner hears it is waited for, but not for ever.
     this.#cluster.world.after(2000, () => {
       if (this.#staying !== undefined) this.#staying.isHeard = true;
@@ -126,8 +126,7 @@ export class AggregatorNode {
 
   #keep(): void {
     const rows = [...this.#rows, ...this.sink.end()];
-    if (this.#staying?.isKilled !== true)
-      this.#cluster.folders.set(this.address, { disk: this.holdings.keep(this.#cluster.world.nowMs), rows, assignment: this.slicelet.assignment });
+    this.#cluster.folders.set(this.address, { disk: this.holdings.keep(this.#cluster.world.nowMs), rows, assignment: this.slicelet.assignment });
     this.#end();
   }
 
