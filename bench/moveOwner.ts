@@ -4,7 +4,7 @@ import { SteadyClock } from "#limpet/base/clock.js";
 import { createLog } from "#limpet/base/log.js";
 import { EngineHoldings } from "#limpet/drive/engineHoldings.js";
 import { SliceletDriver } from "#limpet/drive/sliceletDriver.js";
-import { ownerRoutes } from "#limpet/http/ownerRoutes.js";
+import { type OwnerInside, ownerRoutes } from "#limpet/http/ownerRoutes.js";
 import { PeerClient } from "#limpet/http/peerClient.js";
 import { jsonAnswer, type RunningServer, startServer } from "#limpet/http/server.js";
 import { WHOLE } from "#limpet/slice/keyRange.js";
@@ -56,14 +56,8 @@ export async function startMoveOwner(name: string): Promise<MoveOwner> {
     path: "/api/v1/heartbeat",
     answer: () => jsonAnswer(200, { generation: "0.0", wantsAssignment: false }),
   };
-  let doors: ReturnType<typeof ownerRoutes> = [];
-  const late = (path: string, method: "POST") => ({
-    method,
-    path,
-    bodyBytesMax: 1 << 30,
-    answer: (request: Parameters<(typeof doors)[number]["answer"]>[0]) => doors.find((door) => door.path === path)?.answer(request) ?? fail(path),
-  });
-  const routes = [assigner, ...["/api/v1/batch", "/api/v1/copy", "/api/v1/go"].map((path) => late(path, "POST"))];
+  const inside: { owner: OwnerInside | undefined } = { owner: undefined };
+  const routes = [assigner, ...ownerRoutes({ inside: () => inside.owner, waiting: "starting", tokens: undefined })];
   const started = await startServer({ host: "127.0.0.1", port: 0, routes, warn: fail, limits: { bodiesBytesMax: 2 ** 30 } });
   if (!started.ok) fail(started.message);
   const { server } = started;
@@ -83,7 +77,7 @@ export async function startMoveOwner(name: string): Promise<MoveOwner> {
       throw error;
     },
   });
-  doors = ownerRoutes({ driver, cluster: CLUSTER, hasRules: () => true, offerRules: () => undefined, tokens: undefined });
+  inside.owner = { driver, cluster: CLUSTER, hasRules: () => true, offerRules: () => undefined };
   driver.start();
   // As an aggregator does, also for what handing on leaves behind to be swept.
   const ticking = setInterval(() => engine.step(clock.now(), { kind: "tick" }), TICK_MS);

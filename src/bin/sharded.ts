@@ -25,7 +25,7 @@ import { openSinks, sinkEntries } from "./openSinks.js";
 import { UsageError } from "./options.js";
 import { goOnWith } from "./reloader.js";
 import { openShardedData, Return, type ShardedData } from "./shardedData.js";
-import { doorsForPeers, type Entrance, makeDoors, openServer } from "./shardedDoors.js";
+import { type Entrance, makeDoors, openServer } from "./shardedDoors.js";
 import { type Ground, layGround, type Members, openInnerRouter, openOwner, type ShardedOptions } from "./shardedMembers.js";
 import { farewell, stopMembers } from "./shardedStop.js";
 
@@ -79,7 +79,6 @@ export async function aggregateSharded(options: ShardedOptions, mode: Mode): Pro
     throw error;
   });
   entrance.inside = members;
-  routes.push(...doorsForPeers(members));
   members.owner.start();
   members.router.start();
   ground.assigner.start();

@@ -6,7 +6,7 @@ import { shardedLedger } from "../drive/shardedLedger.js";
 import { selfStats, statusPage } from "../drive/status.js";
 import type { AnswerCounts } from "../http/answerCounts.js";
 import { createIngest, type Ingest } from "../http/ingest.js";
-import { ownerRoutes } from "../http/ownerRoutes.js";
+import { type OwnerInside, ownerRoutes } from "../http/ownerRoutes.js";
 import { type Health, probeRoutes } from "../http/probes.js";
 import type { Route, RunningServer } from "../http/server.js";
 import { type ShardedStats, shardedMetricsPage } from "../selfstat/shardedMetrics.js";
@@ -39,8 +39,8 @@ export async function openServer({ options, listening, answers, log }: Entrance,
   return result.server;
 }
 
-/** Everything that can be asked, but for what other aggregators and routers say. */
-export function makeDoors(entrance: Entrance): { readonly ingest: Ingest; readonly routes: Route[] } {
+/** Everything that can be asked. */
+export function makeDoors(entrance: Entrance): { readonly ingest: Ingest; readonly routes: readonly Route[] } {
   const { options, listening, log, mode } = entrance;
   const inside = (): Members => {
     if (entrance.inside === undefined) throw new Error("the doors are open and nothing is inside");
@@ -64,17 +64,14 @@ export function makeDoors(entrance: Entrance): { readonly ingest: Ingest; readon
     status: () => (entrance.inside === undefined ? { version, mode: mode.name, state: WAITING } : statusOf(entrance.inside, mode)),
     tokens: listening.adminTokens,
   });
-  return { ingest, routes: [...probes, ...ingest.routes] };
+  const peers = ownerRoutes({ inside: () => ownerOf(entrance), waiting: `this process is ${WAITING}`, tokens: listening.tokens });
+  return { ingest, routes: [...probes, ...ingest.routes, ...peers] };
 }
 
-export function doorsForPeers({ options, listening, owner, rules }: Members): readonly Route[] {
-  return ownerRoutes({
-    driver: owner,
-    cluster: options.cluster,
-    hasRules: (hash) => rules.has(hash),
-    offerRules: (offered) => rules.offer(offered),
-    tokens: listening.tokens,
-  });
+function ownerOf({ options, inside }: Entrance): OwnerInside | undefined {
+  if (inside === undefined) return undefined;
+  const { owner, rules } = inside;
+  return { driver: owner, cluster: options.cluster, hasRules: (hash) => rules.has(hash), offerRules: (offered) => rules.offer(offered) };
 }
 
 function readiness(inside: Members | undefined, ingest: Ingest): Health {

@@ -204,19 +204,7 @@ describe("limpet assign", () => {
 
   it("a heartbeat of another cluster -> refused by name", async () => {
     const { url } = await start("--cluster", "east");
-    const report = encodeReport({
-      cluster: "limpet",
-      id: "a:1@x",
-      address: "http://a:1",
-      incarnation: "x",
-      state: "running",
-      generation: NO_GENERATION,
-      load: 0,
-      serves: [],
-      moved: [],
-      aborted: [],
-      offers: [],
-    });
+    const report = encodeReport(emptyReport("http://a:1"));
     const response = await fetch(`${url}/api/v1/heartbeat`, { method: "POST", body: report });
     expect([response.status, await response.text()]).toEqual([409, '{"error":"this is cluster east, not limpet; --cluster names it"}\n']);
   });

@@ -42,7 +42,8 @@ describe("aggregate --assigner", () => {
     expect(await ask(`${url}/metrics`)).toMatchObject({ status: 200 });
     expect(await ask(`${url}/api/v1/status`)).toMatchObject({ status: 200, text: expect.stringContaining("waiting for the assigner's rules") });
     expect(await ask(`${url}/api/v1/write`, "x")).toMatchObject({ status: 503 });
-    expect(await ask(`${url}/api/v2/write`, "req ms=1\n")).toMatchObject({ status: 503, retry: "1" });
+    for (const path of ["/api/v2/write", "/api/v1/batch", "/api/v1/copy", "/api/v1/go"])
+      expect([path, await ask(`${url}${path}`, "req ms=1\n")]).toMatchObject([path, { status: 503, retry: "1" }]);
     expect((await host.stop("SIGTERM")).code).toBe(0);
   });
 
