@@ -79,8 +79,28 @@ export function rulesInForce(versions: Versions, nowMs: number, holdMs: number):
 }
 
 /** Whether end + grace of the last Window of a rule that starts before `ms` has come. */
-export function isOver({ intervalMs, graceMs }: Rule, ms: number, nowMs: number): boolean {
+function isOver({ intervalMs, graceMs }: Rule, ms: number, nowMs: number): boolean {
   return Math.ceil(ms / intervalMs) * intervalMs + graceMs <= nowMs;
+}
+
+/**
+ * As of when what is over goes: now; `beforeMs`, as of when it went last, as long as a Window is open of a rule that would go. A slice that
+ * was taken over or came back of late holds its Windows for longer. `hasClosed`: as due.ts has it.
+ */
+export function overAsOf(
+  { rules }: Pick<RulesInForce, "rules">,
+  { nowMs, beforeMs, holdMs }: { readonly nowMs: number; readonly beforeMs: number; readonly holdMs: number },
+  hasClosed: (rule: Rule, beforeMs: number) => boolean,
+): number {
+  const isOpen = (rule: Rule, ms: number): boolean => isOver(rule, ms, nowMs - holdMs) && !hasClosed(rule, ms);
+  return rules.some((rule) => boundsOf(rule).some((ms) => isOpen(rule, ms))) ? beforeMs : nowMs;
+}
+
+/** Times at which a rule, or outputs of it, begin or end. */
+function boundsOf({ validity, outputs }: Rule): number[] {
+  return [validity, ...outputs.map((output) => output.validity)]
+    .flatMap((bounds) => (bounds === undefined ? [] : [bounds.fromMs, bounds.untilMs]))
+    .filter((ms) => Number.isFinite(ms));
 }
 
 function changesAt({ fromMs, untilMs, outputs }: Run, ms: number): boolean {

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Output } from "../aggregate/output.js";
 import type { Rule } from "../aggregate/rule.js";
-import { isOver, type ParsedVersion, parseRuleVersion, type RulesInForce, rulesInForce, type Versions } from "../aggregate/ruleVersions.js";
+import { overAsOf, type ParsedVersion, parseRuleVersion, type RulesInForce, rulesInForce, type Versions } from "../aggregate/ruleVersions.js";
 import type { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
 import type { AssignerClient } from "../http/assignerClient.js";
@@ -48,6 +48,8 @@ export class ShardedRules {
   /** Hashes that have been in force here: batches that name them are understood. */
   readonly #known = new Set<string>();
   #inForce: RulesInForce | undefined;
+  /** As of when it is in force: what was over then is not. */
+  #asOfMs = Number.NEGATIVE_INFINITY;
   /** Hash that the newest Assignment names. */
   #named = "";
   /** There may be versions between those that are known. */
@@ -111,7 +113,7 @@ export class ShardedRules {
     if (assignment?.ok === true) this.assignment(assignment.value);
     if (this.#lacks) {
       const before = this.#inForce;
-      const versions = await this.#read();
+      const versions = await this.#read(this.#overAsOf());
       if (typeof versions === "string") log.warn(`the newest rules cannot be had: ${versions}`, "rules");
       else if (this.#inForce === before) {
         // Else a router was faster, perhaps with newer ones: it is asked again.
@@ -153,28 +155,34 @@ export class ShardedRules {
     return this.#hasGaps || (this.#named !== "" && this.#named !== this.#inForce.versions[0].version.hash);
   }
 
-  #take(versions: Versions, nowMs = this.#options.clock.now()): RulesInForce {
+  #take(versions: Versions, asOfMs = this.#overAsOf()): RulesInForce {
     const before = this.#inForce;
-    const inForce = rulesInForce(versions, nowMs, this.#options.holdMs);
+    const inForce = rulesInForce(versions, asOfMs, this.#options.holdMs);
     for (const { version } of inForce.versions) this.#known.add(version.hash);
     if (before !== undefined && hashesOf(before) === hashesOf(inForce)) return before;
     this.#inForce = inForce;
+    this.#asOfMs = asOfMs;
     this.#follower?.onRules(inForce);
     return inForce;
   }
 
   /** Rules go that no Window is open of any more, and versions that nothing is open of. */
   expire(): void {
-    const { clock, holdMs } = this.#options;
     const before = this.#inForce;
     if (before === undefined || before.versions.length === 1) return;
-    const next = rulesInForce(before.versions, clock.now(), holdMs);
+    const asOfMs = this.#overAsOf();
+    const next = rulesInForce(before.versions, asOfMs, this.#options.holdMs);
     if (next.rules.length === before.rules.length && next.versions.length === before.versions.length) return;
-    // A slice that was taken over of late holds its Windows for longer.
-    const isOpen = (rule: Rule, ms: number): boolean => isOver(rule, ms, clock.now() - holdMs) && this.#follower?.hasClosed?.(rule, ms) === false;
-    if (before.rules.some((rule) => boundsOf(rule).some((ms) => isOpen(rule, ms)))) return;
     this.#inForce = next;
+    this.#asOfMs = asOfMs;
     this.#follower?.onRules(next);
+  }
+
+  #overAsOf(): number {
+    const { clock, holdMs } = this.#options;
+    const times = { nowMs: clock.now(), beforeMs: this.#asOfMs, holdMs };
+    const hasClosed = (rule: Rule, ms: number): boolean => this.#follower?.hasClosed?.(rule, ms) ?? true;
+    return this.#inForce === undefined ? times.nowMs : overAsOf(this.#inForce, times, hasClosed);
   }
 
   /** The newest version and those before it that something is still open of, or why there are none. */
@@ -225,11 +233,4 @@ export class ShardedRules {
 
 function hashesOf({ versions }: RulesInForce): string {
   return versions.map(({ version }) => version.hash).join();
-}
-
-/** Times at which a rule, or outputs of it, begin or end. */
-function boundsOf({ validity, outputs }: Rule): number[] {
-  return [validity, ...outputs.map((output) => output.validity)]
-    .flatMap((bounds) => (bounds === undefined ? [] : [bounds.fromMs, bounds.untilMs]))
-    .filter((ms) => Number.isFinite(ms));
 }

@@ -153,6 +153,33 @@ describe("rules in a cluster", () => {
     expect(taken.slice(2)).toEqual(["20s [-Infinity..Infinity)"]);
   });
 
+  it.each([
+    ["offered by a router", (rules: ShardedRules, newest: RuleVersion) => rules.offer(newest)],
+    [
+      "read from the assigner",
+      (rules: ShardedRules) => {
+        rules.seemsIncomplete();
+      },
+    ],
+  ])("newer rules %s while windows of the old rule are open here beyond their time -> they stay until those are closed", async (_how, learn) => {
+    const first = version("10s", 0);
+    const between = version("15s", 30_000, first);
+    const second = version("20s", 60_000, between);
+    const { rules, taken, world, book, start } = await following(second, between, first);
+    await start();
+    const third = version("30s", 1_000_000, second);
+    book.unshift(third);
+    // A slice came back of late: hold was over at 100 s.
+    world.nowMs = 200_000;
+    world.hasClosed = ({ interval }) => interval !== "10s";
+    learn(rules, third);
+    await idle();
+    expect(taken.at(-1)).toBe("10s [-Infinity..30000) 15s [30000..60000) 20s [60000..1000000) 30s [1000000..Infinity)");
+    world.hasClosed = () => true;
+    rules.expire();
+    expect(taken.at(-1)).toBe("20s [-Infinity..1000000) 30s [1000000..Infinity)");
+  });
+
   it("catch up: a version before cannot be had -> nothing is taken over by halves", async () => {
     const first = version("10s", 0);
     const { rules, taken, book, start } = await following(first);
