@@ -1,4 +1,5 @@
-// Runs the simulator outside jest: bundled from the sources, so that it is never older than they are.
+// Runs the simulator outside jest. Its own files are bundled; those of the product are what the build made, as in life (`npm run sim`
+// builds first): output plugins are loaded from there, and two kernels in one process would have two memories.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,13 +10,10 @@ import { build } from "esbuild";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "limpet-sim-"));
 const outfile = join(folder, "sim.mjs");
-const sources = {
-  name: "sources",
+const product = {
+  name: "product",
   setup: ({ onResolve }) => {
-    onResolve({ filter: /^#limpet\// }, ({ path }) => {
-      const source = path.slice("#limpet/".length).replace(/\.js$/, ".ts");
-      return { path: source.startsWith("plugins/") ? join(root, source) : join(root, "src", source) };
-    });
+    onResolve({ filter: /^#limpet\// }, ({ path }) => ({ path: join(root, "dist", path.slice("#limpet/".length)), external: true }));
   },
 };
 await build({
@@ -25,7 +23,7 @@ await build({
   format: "esm",
   sourcemap: "inline",
   outfile,
-  plugins: [sources],
+  plugins: [product],
   logLevel: "error",
 });
 const { status } = spawnSync(process.execPath, ["--enable-source-maps", outfile, ...process.argv.slice(2)], { stdio: "inherit" });

@@ -6,16 +6,16 @@ import type { AssignerLimits } from "#limpet/assign/limits.js";
 import type { RouterOptions } from "#limpet/route/router.js";
 import { type Assignment, assignmentFault } from "#limpet/slice/assignment.js";
 import { formatGeneration, isNewer, NO_GENERATION } from "#limpet/slice/generation.js";
-import { KEY_END } from "#limpet/slice/keyRange.js";
 import type { SliceletAction } from "#limpet/slicelet/slicelet.js";
-import { GRACE_MS, HOLD_MS, isMatched, type ModelRules, versionAt, WINDOW_MS } from "./modelHoldings.js";
+import type { Matter } from "./matter.js";
+import { GRACE_MS, HOLD_MS, type ModelRules, WINDOW_MS } from "./modelHoldings.js";
+import { ModelMatter } from "./modelMatter.js";
 import { AggregatorNode, AssignerNode, RouterNode, type SimFolder, SimStore } from "./nodes.js";
 import { Tsdb } from "./tsdb.js";
 import { World } from "./world.js";
 
 /** So that there is something to see in a minute; and a lease that this weather does not break, which would be a crash, not a plan. */
 const LIMITS: Partial<AssignerLimits> = { leaseMs: 6000, roundMs: 2000, joinMs: 2000, cooldownMs: 4000, resourcesMin: 3, movesMax: 4 };
-const KEYS = 30;
 const ACTIVATION_MS = 10_000;
 
 export interface ClusterOptions {
@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly routers: number;
   readonly rules?: Partial<ModelRules>;
   readonly routing?: Partial<RouterOptions>;
+  /** What it is made of; the model without. */
+  readonly matter?: (cluster: Cluster) => Matter;
 }
 
 export class Cluster {
@@ -39,11 +41,9 @@ export class Cluster {
   readonly notices: string[] = [];
   aggregators: AggregatorNode[] = [];
   assigner: AssignerNode | undefined;
-  readonly #keys: readonly number[];
-  readonly #sent = new Map<number, Map<number, { count: number; ids: number }>>();
+  readonly matter: Matter;
   /** Since when each version of the rules holds, event time. */
   versions: readonly number[] = [0];
-  #id = 0;
   #started = 0;
   moves = 0;
   aborted = 0;
@@ -55,11 +55,11 @@ export class Cluster {
   /** Rows by fate, of those that have ended. */
   readonly #rows = { made: 0, arrived: 0, moved: 0, stored: 0, refused: 0 };
 
-  constructor({ seed, aggregators, routers, rules = {}, routing = {} }: ClusterOptions) {
+  constructor({ seed, aggregators, routers, rules = {}, routing = {}, matter }: ClusterOptions) {
     this.world = new World(seed);
     this.rules = { gap: true, duplicate: true, hold: true, go: true, withdraw: true, oneWindow: true, needRules: true, back: true, ...rules };
     this.routing = routing;
-    this.#keys = Array.from({ length: KEYS }, () => this.world.pick(KEY_END));
+    this.matter = matter?.(this) ?? new ModelMatter(this);
     this.startAssigner();
     for (let i = 0; i < aggregators; i++) this.start();
     this.routers = Array.from({ length: routers }, (_, i) => new RouterNode(this, `r${String(i)}`));
@@ -126,28 +126,14 @@ export class Cluster {
 
   ended(node: AggregatorNode): void {
     this.#late += node.holdings.late;
+    node.holdings.dispose();
     this.#countRows(node);
     this.aggregators = this.aggregators.filter((other) => other !== node);
   }
 
-  /** One line, of now or a moment ago. */
-  line(): { readonly key: number; readonly timeMs: number; readonly text: string } {
-    const key = this.#keys[Math.min(this.world.pick(KEYS), this.world.pick(KEYS))] ?? 0;
-    const timeMs = this.world.nowMs - this.world.pick(300);
-    const id = ++this.#id;
-    const start = Math.floor(timeMs / WINDOW_MS) * WINDOW_MS;
-    if (isMatched(id, versionAt(this.versions, start))) this.#expect(key, start, id);
-    return { key, timeMs, text: `${String(key)} ${String(timeMs)} ${String(id)}\n` };
-  }
-
-  #expect(key: number, start: number, id: number): void {
-    let windows = this.#sent.get(key);
-    if (windows === undefined) {
-      windows = new Map();
-      this.#sent.set(key, windows);
-    }
-    const { count, ids } = windows.get(start) ?? { count: 0, ids: 0 };
-    windows.set(start, { count: count + 1, ids: ids + id });
+  dispose(): void {
+    for (const { holdings } of this.aggregators) holdings.dispose();
+    for (const { input } of this.routers) input.dispose();
   }
 
   published(assignment: Assignment): void {
@@ -197,12 +183,14 @@ export class Cluster {
     for (const router of this.routers) router.stop();
     if (!this.runUntil(() => this.routers.every(({ alive }) => !alive), 60_000)) this.faults.push("a router cannot deliver what it has");
     this.run(WINDOW_MS + GRACE_MS + HOLD_MS + 6000);
+    // Totals go on. What a long absence of the receiver left takes a while, by the dozen.
+    this.runUntil(() => this.aggregators.every(({ sink }) => sink.idle), 60_000);
     const late = this.#late + this.aggregators.reduce((sum, { holdings }) => sum + holdings.late, 0);
     if (late > 0) this.faults.push(`${String(late)} lines came for closed windows`);
     for (const { router, name } of this.routers)
       if (router.retention.bytes > 0) this.faults.push(`${name} still holds ${String(router.retention.bytes)} bytes`);
     for (const node of this.aggregators) this.#countRows(node);
-    return [...this.faults, ...this.losses, ...this.#booksOfRows(), ...this.tsdb.conflicts, ...this.#differences()].slice(0, 8);
+    return [...this.faults, ...this.losses, ...this.#booksOfRows(), ...this.tsdb.conflicts, ...this.matter.differences()].slice(0, 8);
   }
 
   #countRows({ sink }: AggregatorNode): void {
@@ -219,25 +207,5 @@ export class Cluster {
     const { made, arrived, moved, stored, refused } = this.#rows;
     const said = JSON.stringify(this.#rows);
     return made + arrived === moved + stored && arrived === moved && refused === 0 ? [] : [`rows do not add up: ${said}`];
-  }
-
-  #differences(): string[] {
-    const wrong: string[] = [];
-    for (const [key, windows] of this.#sent) {
-      let total = 0;
-      let version = 0;
-      const stored = this.tsdb.stored.get(key);
-      for (const [start, { count, ids }] of [...windows].toSorted(([a], [b]) => a - b)) {
-        const before = version;
-        version = versionAt(this.versions, start);
-        total = (version === before ? total : 0) + count;
-        const value = `${String(count)}/${String(ids)}/${String(total)}`;
-        const got = stored?.get(start + WINDOW_MS);
-        if (got !== value) wrong.push(`series ${String(key)} at ${String(start + WINDOW_MS)}: ${got ?? "nothing"} stored, ${value} expected`);
-      }
-      if (stored !== undefined && stored.size > windows.size)
-        wrong.push(`series ${String(key)}: ${String(stored.size - windows.size)} rows nobody asked for`);
-    }
-    return wrong;
   }
 }

@@ -4,7 +4,9 @@
 import { type BatchHead, type BatchRange, joinAnswers } from "#limpet/slice/batch.js";
 import type { Generation } from "#limpet/slice/generation.js";
 import { contains, type KeyRange, overlap, without } from "#limpet/slice/keyRange.js";
-import type { CopyNumber, Held, Holdings, Outbox, PartAnswer } from "#limpet/slicelet/holdings.js";
+import type { CopyNumber, Held, Outbox, PartAnswer } from "#limpet/slicelet/holdings.js";
+import type { Disk, NodeState } from "./matter.js";
+import type { SimSink } from "./sink.js";
 
 export const WINDOW_MS = 1000;
 export const GRACE_MS = 2000;
@@ -43,13 +45,6 @@ interface Part {
   changed: Set<number>;
   /** Since when it is served after it was away, and since when it was; undefined: it never was. */
   back?: { readonly sinceMs: number; readonly awayMs: number };
-}
-
-/** What a process leaves on its disk: no object of it is shared with what lives on. */
-export interface Disk {
-  readonly parts: readonly Part[];
-  readonly stoppedMs: number;
-  readonly versions: readonly number[];
 }
 
 interface Copied {
@@ -92,7 +87,7 @@ export function versionAt(times: readonly number[], startMs: number): number {
 /** How long the unknown have for that. */
 const RETURN_MS = 5000;
 
-export class ModelHoldings implements Holdings {
+export class ModelHoldings implements NodeState {
   readonly #rules: ModelRules;
   #parts: Part[] = [];
   readonly #copies = new Map<string, Copied>();
@@ -112,13 +107,15 @@ export class ModelHoldings implements Holdings {
   constructor(rules: ModelRules, versions: readonly number[] = [0], disk?: Disk) {
     this.#rules = rules;
     this.versions = versions;
-    this.#offered = [...(disk?.parts ?? [])];
+    // What keep() put there.
+    this.#offered = [...((disk?.content ?? []) as readonly Part[])];
     this.#awayMs = disk?.stoppedMs ?? 0;
   }
 
   /** All that is held or was never granted, as it goes to disk. */
   keep(stoppedMs: number): Disk {
-    return { parts: structuredClone([...this.#parts, ...this.#offered]), stoppedMs, versions: this.versions };
+    const parts = structuredClone([...this.#parts, ...this.#offered]);
+    return { offers: parts.map(({ range, term }) => ({ ...range, number: term })), stoppedMs, versions: this.versions, content: parts };
   }
 
   held(): readonly Held[] {
@@ -160,6 +157,14 @@ export class ModelHoldings implements Holdings {
     return joinAnswers(
       head.ranges.flatMap((range) => this.#applyRange({ head, range, lines }).map((answer) => ({ ...answer, durable: 0, owner: null }))),
     );
+  }
+
+  flush(nowMs: number, sink: SimSink): void {
+    sink.close(this.close(nowMs));
+  }
+
+  dispose(): void {
+    this.#parts = [];
   }
 
   /** Closes what is due and returns its rows, oldest window first. */

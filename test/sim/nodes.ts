@@ -1,19 +1,18 @@
 // The processes of a simulated cluster: the machines of src/ with a driver that knows only virtual time. An address outlives the
 // process that listens on it, as in life.
 import { Assigner, type AssignerAction, type AssignerEvent, type AssignerOptions } from "#limpet/assign/assigner.js";
-import type { LanePiece } from "#limpet/route/lane.js";
 import { ROUTER_DEFAULTS, Router, type RouterAction, type RouterEvent } from "#limpet/route/router.js";
 import { decodeSavedRouter, encodeSavedRouter, type SavedRouter } from "#limpet/route/savedRouter.js";
 import type { Assignment } from "#limpet/slice/assignment.js";
 import { compareGenerations } from "#limpet/slice/generation.js";
 import { contains } from "#limpet/slice/keyRange.js";
-import type { NumberedRange, Report, ReportAnswer } from "#limpet/slice/report.js";
+import type { Report, ReportAnswer } from "#limpet/slice/report.js";
 import { resourceId } from "#limpet/slice/resource.js";
 import type { CopyAnswer, CopyHead, Go, GoAnswer } from "#limpet/slicelet/messages.js";
 import { MOVE_LIMITS } from "#limpet/slicelet/outgoing.js";
 import { Slicelet, type SliceletAction, type SliceletEvent } from "#limpet/slicelet/slicelet.js";
 import type { Cluster } from "./cluster.js";
-import { type Disk, GRACE_MS, ModelHoldings, WINDOW_MS } from "./modelHoldings.js";
+import type { Disk, NodeInput, NodeState } from "./matter.js";
 import { type PlainBlock, pickPlain, SimSink } from "./sink.js";
 
 const TICK_MS = 100;
@@ -33,14 +32,10 @@ export interface SimFolder {
   readonly assignment: Assignment | undefined;
 }
 
-function offersOf(folder: SimFolder | undefined): NumberedRange[] {
-  return folder?.disk.parts.map(({ range, term }) => ({ ...range, number: term })) ?? [];
-}
-
 export class AggregatorNode {
   readonly id: string;
   readonly address: string;
-  readonly holdings: ModelHoldings;
+  readonly holdings: NodeState;
   readonly slicelet: Slicelet;
   readonly #cluster: Cluster;
   readonly sink: SimSink;
@@ -58,15 +53,15 @@ export class AggregatorNode {
     this.#cluster = cluster;
     this.address = address;
     this.id = resourceId(address, incarnation);
-    this.holdings = new ModelHoldings(cluster.rules, cluster.assigner === undefined ? (folder?.disk.versions ?? []) : cluster.versions, folder?.disk);
-    this.sink = new SimSink(cluster.world, cluster.tsdb, cluster.rules);
+    this.holdings = cluster.matter.state(cluster.assigner === undefined ? (folder?.disk.versions ?? []) : cluster.versions, folder?.disk);
+    this.sink = new SimSink(cluster);
     const self = { id: this.id, address, incarnation, cluster: "sim" };
     this.slicelet = new Slicelet({
       self,
       holdings: this.holdings,
       limits: { ...MOVE_LIMITS, freezeBytes: 300 },
       heartbeatMs: 500,
-      offers: offersOf(folder),
+      offers: folder?.disk.offers ?? [],
     });
     this.#rows = folder?.rows ?? [];
     if (folder?.assignment !== undefined) this.step({ kind: "assignment", assignment: folder.assignment });
@@ -74,7 +69,7 @@ export class AggregatorNode {
       cluster,
       () => this.alive,
       () => {
-        this.sink.close(this.holdings.close(cluster.world.nowMs));
+        this.holdings.flush(cluster.world.nowMs, this.sink);
         this.step({ kind: "tick" });
         if (this.#staying?.isStill === true && this.#staying.isHeard) this.#keep();
         if (this.holdings.lacksVersions) this.#askForRules();
@@ -259,6 +254,7 @@ export class RouterNode {
   alive = true;
   stopping = false;
   #ready = false;
+  readonly input: NodeInput;
   #versions: readonly number[] = [];
   #askedMs = 0;
   #assignment: Assignment | undefined;
@@ -267,6 +263,7 @@ export class RouterNode {
   constructor(cluster: Cluster, name: string, saved?: SavedRouter, assignment?: Assignment) {
     this.#cluster = cluster;
     this.name = name;
+    this.input = cluster.matter.input(name);
     this.router = new Router({
       ...ROUTER_DEFAULTS,
       router: saved?.router ?? `${name}.1`,
@@ -284,7 +281,8 @@ export class RouterNode {
       cluster,
       () => this.alive,
       () => {
-        if (this.#ready && !this.stopping) this.#emit();
+        if (this.#ready && !this.stopping)
+          for (const { lane, piece } of this.input.lines(this.router.clerk)) this.step({ kind: "lines", lane, piece });
         this.#askForRules();
         this.step({ kind: "tick" });
       },
@@ -299,6 +297,7 @@ export class RouterNode {
   /** It ends, and another one goes on as it; what is under way is answered to nobody. */
   restartInPlace(): RouterNode {
     this.alive = false;
+    this.input.dispose();
     const saved = decodeSavedRouter(encodeSavedRouter(this.router.save(this.#cluster.world.nowMs)));
     if (!saved.ok) throw new Error(saved.error);
     return new RouterNode(this.#cluster, this.name, saved.value, this.#assignment);
@@ -310,12 +309,13 @@ export class RouterNode {
       this.#assignment = event.assignment;
     }
     for (const action of this.router.step(this.#cluster.world.nowMs, event)) this.#carryOut(action);
+    if (event.kind === "assignment") this.input.divide(this.router.clerk);
   }
 
   #takeRules(versions: readonly number[]): void {
     if (versions.length <= this.#versions.length) return;
     this.#versions = versions;
-    this.step({ kind: "rules", rules: { hash: String(versions.length), intervalMsMin: WINDOW_MS, openMsMax: WINDOW_MS + GRACE_MS } });
+    this.step({ kind: "rules", rules: this.input.useRules(versions, this.router.clerk) });
   }
 
   /** Often: what the simulator judges is what owners do with rules that routers have in time. */
@@ -329,23 +329,6 @@ export class RouterNode {
         if (versions !== undefined && this.alive) this.#takeRules(versions);
       },
     );
-  }
-
-  /** Some lines, of now and a little before, each to the lane of its key's owner. */
-  #emit(): void {
-    const { world } = this.#cluster;
-    const pieces = new Map<number, string[]>();
-    let oldestMs = Number.POSITIVE_INFINITY;
-    for (let i = 1 + world.pick(4); i > 0; i--) {
-      const line = this.#cluster.line();
-      oldestMs = Math.min(oldestMs, line.timeMs);
-      const route = this.router.clerk.routeOf(line.key);
-      pieces.set(route, [...(pieces.get(route) ?? []), line.text]);
-    }
-    for (const [route, lines] of pieces) {
-      const piece: LanePiece = { body: Buffer.from(lines.join("")), lines: lines.length, oldestMs };
-      this.step({ kind: "lines", lane: this.router.clerk.routes[route]?.address ?? "", piece });
-    }
   }
 
   #fetch(): void {

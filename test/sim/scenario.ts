@@ -128,6 +128,14 @@ const DEEDS: readonly Deed[] = [
 /** Runs one seed to its end. */
 export function simulate(options: Omit<ClusterOptions, "aggregators" | "routers">, deeds = 8): Outcome {
   const cluster = new Cluster({ aggregators: 3, routers: 2, ...options });
+  try {
+    return live(cluster, deeds);
+  } finally {
+    cluster.dispose();
+  }
+}
+
+function live(cluster: Cluster, deeds: number): Outcome {
   const story: string[] = [];
   cluster.run(10_000);
   for (let i = 0; i < deeds; i++) {

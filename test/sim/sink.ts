@@ -7,6 +7,7 @@ import { pickRows } from "#limpet/sink/blockRows.js";
 import { type QueueAction, type QueueEvent, SinkQueue } from "#limpet/sink/queue.js";
 import type { KeyRange } from "#limpet/slice/keyRange.js";
 import { blockOf } from "../metric/blocks.js";
+import type { Cluster } from "./cluster.js";
 import type { ModelRow, ModelRules } from "./modelHoldings.js";
 import type { Tsdb } from "./tsdb.js";
 import { TIMEOUT_MS, type World } from "./world.js";
@@ -21,6 +22,7 @@ export class SimSink {
   readonly #world: World;
   readonly #tsdb: Tsdb;
   readonly #rules: ModelRules;
+  readonly #rowOf: (reader: RowReader) => ModelRow;
   readonly #queue: SinkQueue;
   /** By lane: the number of the request in flight; answers to others come too late. */
   readonly #requests = new Map<number, number>();
@@ -36,10 +38,11 @@ export class SimSink {
   /** Rows that go to disk. */
   kept = 0;
 
-  constructor(world: World, tsdb: Tsdb, rules: ModelRules) {
+  constructor({ world, tsdb, rules, matter }: Pick<Cluster, "world" | "tsdb" | "rules" | "matter">) {
     this.#world = world;
     this.#tsdb = tsdb;
     this.#rules = rules;
+    this.#rowOf = (reader): ModelRow => matter.rowOf(reader);
     this.#queue = new SinkQueue({
       name: "sim",
       queueBytesMax: 1e9,
@@ -66,7 +69,6 @@ export class SimSink {
     const ends = new Set(rows.map(({ endMs }) => endMs));
     for (const windowEndMs of [...ends].sort((a, b) => a - b)) {
       const ofWindow = rows.filter(({ endMs }) => endMs === windowEndMs);
-      this.made += ofWindow.length;
       const block = blockOf(
         ofWindow.map(({ key, value }) => ({
           labels: [
@@ -78,8 +80,14 @@ export class SimSink {
         })),
       );
       const rule = this.#rules.oneWindow ? "m" : String(this.#next);
-      this.#offer({ ...block, rule, windowEndMs, keys: Uint32Array.from(ofWindow, ({ key }) => key) });
+      this.take({ ...block, rule, windowEndMs, keys: Uint32Array.from(ofWindow, ({ key }) => key) });
     }
+  }
+
+  /** Rows that were made here. */
+  take(block: RowBlock): void {
+    this.made += block.rowCount;
+    this.#offer(block);
   }
 
   /** Rows of a range that no answer has come for. */
@@ -146,8 +154,7 @@ export class SimSink {
     return batch.blocks.map(({ bytes }, i) => {
       const reader = new RowReader(bytes.subarray(batch.starts[i]));
       reader.next();
-      const { labels, timestamp, value } = reader.row();
-      return { key: Number(labels["key"]), endMs: timestamp, value: this.#tsdb.valueOf(value) };
+      return this.#rowOf(reader);
     });
   }
 
@@ -181,10 +188,10 @@ export function pickPlain(blocks: readonly PlainBlock[], isWanted: (key: number)
     .map(plain);
 }
 
-function unplain({ bytes, keys, ...block }: PlainBlock): RowBlock {
+export function unplain({ bytes, keys, ...block }: PlainBlock): RowBlock {
   return { ...block, bytes: new Uint8Array(Buffer.from(bytes, "base64")), keys: Uint32Array.from(keys) };
 }
 
-function plain({ bytes, keys, ...block }: RowBlock): PlainBlock {
+export function plain({ bytes, keys, ...block }: RowBlock): PlainBlock {
   return { ...block, bytes: Buffer.from(bytes).toString("base64"), keys: [...(keys ?? [])] };
 }

@@ -7,7 +7,8 @@ import type { NumberedRange } from "#limpet/slice/report.js";
 import type { Resource } from "#limpet/slice/resource.js";
 import { MOVE_LIMITS } from "#limpet/slicelet/outgoing.js";
 import { Slicelet, type SliceletAction, type SliceletEvent } from "#limpet/slicelet/slicelet.js";
-import { type Disk, ModelHoldings } from "../sim/modelHoldings.js";
+import type { Disk } from "../sim/matter.js";
+import { ModelHoldings } from "../sim/modelHoldings.js";
 
 export const CUT = 1000;
 

@@ -126,7 +126,7 @@ describe("slicelet: back in place", () => {
     expect(pick(actions, "lost")).toMatchObject({ range: { low: CUT, high: KEY_END } });
     expect(pick(actions, "lost").reason).toContain("kept in --data in term 1.1, but given away empty in term 1.3");
     expect([fresh.holds, fresh.slicelet.offers]).toEqual([[`0-${String(CUT)} 1`], []]);
-    expect(fresh.holdings.keep(0).parts).toHaveLength(1);
+    expect(fresh.holdings.keep(0).offers).toHaveLength(1);
   });
 
   it("an offer wider than what is granted -> the rest stays on offer", () => {
@@ -164,6 +164,6 @@ describe("slicelet: back in place", () => {
     const fresh = back(stopped());
     expect(kinds(fresh.step({ kind: "stop", how: "stay" })).at(-1)).toBe("stopped");
     fresh.step({ kind: "assignment", assignment: granted(2, [1, 1]) });
-    expect([fresh.holds, fresh.holdings.keep(0).parts.length, fresh.slicelet.offers.length]).toEqual([[], 2, 2]);
+    expect([fresh.holds, fresh.holdings.keep(0).offers.length, fresh.slicelet.offers.length]).toEqual([[], 2, 2]);
   });
 });
