@@ -96,6 +96,19 @@ export function overAsOf(
   return rules.some((rule) => boundsOf(rule).some((ms) => isOpen(rule, ms))) ? beforeMs : nowMs;
 }
 
+/**
+ * The versions for state that was written at `stoppedMs`, and as of when they are in force. All that was in force there still is, back to
+ * version `oldest`: it may have been kept for open Windows alone. If that is not among them, what was over at `stoppedMs` is over.
+ */
+export function versionsOfKept(
+  versions: Versions,
+  { stoppedMs, oldest }: { readonly stoppedMs: number; readonly oldest: string | undefined },
+): { readonly versions: Versions; readonly asOfMs: number } {
+  const [newest, ...older] = versions;
+  const at = versions.findIndex(({ version }) => version.hash === oldest);
+  return at < 0 ? { versions, asOfMs: stoppedMs } : { versions: [newest, ...older.slice(0, at)], asOfMs: Number.NEGATIVE_INFINITY };
+}
+
 /** Times at which a rule, or outputs of it, begin or end. */
 function boundsOf({ validity, outputs }: Rule): number[] {
   return [validity, ...outputs.map((output) => output.validity)]

@@ -6,7 +6,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Output } from "../aggregate/output.js";
 import type { Rule } from "../aggregate/rule.js";
-import { overAsOf, type ParsedVersion, parseRuleVersion, type RulesInForce, rulesInForce, type Versions } from "../aggregate/ruleVersions.js";
+import {
+  overAsOf,
+  type ParsedVersion,
+  parseRuleVersion,
+  type RulesInForce,
+  rulesInForce,
+  type Versions,
+  versionsOfKept,
+} from "../aggregate/ruleVersions.js";
 import type { SteadyClock } from "../base/clock.js";
 import type { Log } from "../base/log.js";
 import type { AssignerClient } from "../http/assignerClient.js";
@@ -76,10 +84,15 @@ export class ShardedRules {
    * have open Windows of it, and it is what to begin with while the assigner cannot be asked.
    */
   async first(kept?: KeptRules): Promise<RulesInForce> {
+    const oldest = kept?.rules.at(-1)?.hash;
     for (;;) {
-      const read = await this.#read(kept?.stoppedMs);
+      const read = await this.#read(kept?.stoppedMs, oldest);
       const versions = typeof read === "string" && kept !== undefined ? this.#parseAll(kept.rules) : read;
-      if (typeof versions !== "string") return this.#take(versions, kept?.stoppedMs);
+      if (typeof versions !== "string") {
+        if (kept === undefined) return this.#take(versions);
+        const inForce = versionsOfKept(versions, { stoppedMs: kept.stoppedMs, oldest });
+        return this.#take(inForce.versions, inForce.asOfMs);
+      }
       this.#options.log.warn(`no rules yet: ${versions}`, "rules");
       // Alone it keeps no process alive: one that is told to stop while it waits has closed everything else.
       await delay(AGAIN_MS, undefined, { ref: false });
@@ -185,8 +198,8 @@ export class ShardedRules {
     return this.#inForce === undefined ? times.nowMs : overAsOf(this.#inForce, times, hasClosed);
   }
 
-  /** The newest version and those before it that something is still open of, or why there are none. */
-  async #read(nowMs = this.#options.clock.now()): Promise<Versions | string> {
+  /** The newest version and those before it that something is still open of, back to `oldest` at least; or why there are none. */
+  async #read(nowMs = this.#options.clock.now(), oldest?: string): Promise<Versions | string> {
     const { assigner, holdMs, log } = this.#options;
     const read = await assigner.rules();
     if (!read.ok) return read.error;
@@ -203,7 +216,8 @@ export class ShardedRules {
       }
       const hasTime = [newest, ...older].every(({ version }) => previous.version.activeFromMs < version.activeFromMs);
       older.push(previous);
-      if (hasTime && !rulesInForce([newest, ...older], nowMs, holdMs).versions.includes(previous)) break;
+      const isFar = oldest === undefined || [newest, ...older].some(({ version }) => version.hash === oldest);
+      if (hasTime && isFar && !rulesInForce([newest, ...older], nowMs, holdMs).versions.includes(previous)) break;
     }
     return [newest, ...older];
   }

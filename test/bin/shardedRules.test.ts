@@ -115,6 +115,19 @@ describe("rules in a cluster", () => {
     expect([chain.taken, chain.asked]).toEqual([["20s [-Infinity..1000000) 30s [1000000..Infinity)"], ["newest", second.hash, first.hash]]);
   });
 
+  it("a start with state in --data that had windows open beyond their time -> their rules are in force still", async () => {
+    const first = version("10s", 0);
+    const between = version("15s", 30_000, first);
+    const second = version("20s", 60_000, between);
+    const third = version("30s", 1_000_000, second);
+    const { rules, world } = await following(third, second, between, first);
+    world.nowMs = 300_000;
+    // By the clock they were over at 100 s and 130 s.
+    expect(shown(await rules.first({ rules: [second, between, first], stoppedMs: 200_000 }))).toBe(
+      "10s [-Infinity..30000) 15s [30000..60000) 20s [60000..1000000) 30s [1000000..Infinity)",
+    );
+  });
+
   it("a start when a change was taken back before its time -> the version before both is found", async () => {
     const first = version("10s", 0);
     const second = version("20s", 45_000, first);

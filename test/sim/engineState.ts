@@ -2,7 +2,7 @@
 // over to and from through a snapshot as bin/sharded.ts has it (drive/aggregator.ts, without its timers and sinks).
 import { hasClosed } from "#limpet/aggregate/due.js";
 import { Engine, type EngineOptions } from "#limpet/aggregate/engine.js";
-import { overAsOf, type RulesInForce, rulesInForce } from "#limpet/aggregate/ruleVersions.js";
+import { overAsOf, type RulesInForce, rulesInForce, versionsOfKept } from "#limpet/aggregate/ruleVersions.js";
 import { takeSnapshot } from "#limpet/aggregate/snapshot.js";
 import type { OutboxBlock } from "#limpet/aggregate/snapshotHeader.js";
 import { SteadyClock } from "#limpet/base/clock.js";
@@ -31,6 +31,12 @@ export interface EngineNode {
   readonly disk: Disk | undefined;
 }
 
+interface Kept {
+  readonly snapshot: Uint8Array;
+  /** Hash of the oldest version in force. */
+  readonly oldest: string | undefined;
+}
+
 export class EngineState extends EngineHoldings implements NodeState {
   readonly #world: World;
   readonly #aggregator: Aggregator;
@@ -42,11 +48,13 @@ export class EngineState extends EngineHoldings implements NodeState {
 
   constructor({ world, versions, say, disk }: EngineNode) {
     const now = (): number => world.nowMs;
-    const asOfMs = disk?.stoppedMs ?? now();
-    const inForce = rulesInForce(versionsFrom(versions), asOfMs, HOLD_MS);
-    const engine = openEngine(inForce.rules, now());
     // What keep() put there.
-    if (disk !== undefined) restoreKept(engine, disk.content as Uint8Array);
+    const kept = disk?.content as Kept | undefined;
+    const all = versionsFrom(versions);
+    const begin = disk === undefined ? { versions: all, asOfMs: now() } : versionsOfKept(all, { stoppedMs: disk.stoppedMs, oldest: kept?.oldest });
+    const inForce = rulesInForce(begin.versions, begin.asOfMs, HOLD_MS);
+    const engine = openEngine(inForce.rules, now());
+    if (kept !== undefined) restoreKept(engine, kept.snapshot);
     const aggregator = new Aggregator({
       engine,
       sinks: [],
@@ -73,7 +81,7 @@ export class EngineState extends EngineHoldings implements NodeState {
     this.#need = need;
     this.#versions = versions;
     this.#inForce = inForce;
-    this.#asOfMs = asOfMs;
+    this.#asOfMs = begin.asOfMs;
     this.#expiredMs = now();
   }
 
@@ -112,7 +120,8 @@ export class EngineState extends EngineHoldings implements NodeState {
 
   keep(stoppedMs: number): Disk {
     const { engine } = this.#aggregator;
-    const content = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 });
+    const snapshot = takeSnapshot(engine, WHOLE, { term: "0.0", number: 1 });
+    const content: Kept = { snapshot, oldest: this.#inForce.versions.at(-1)?.version.hash };
     const offers = engine.parts.list.map(({ low, high, term }) => ({ low, high, number: parseGeneration(term) ?? NO_GENERATION }));
     return { offers, stoppedMs, versions: this.#versions, content };
   }
