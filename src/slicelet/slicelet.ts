@@ -366,7 +366,9 @@ export class Slicelet {
   }
 
   #mayCopy(head: CopyHead, current: Generation): boolean {
-    if (head.to !== this.#options.self.id || (this.#state === "staying" && !this.#incoming.hasInstalled(head))) return false;
+    // Who has said that it is done may end at any moment.
+    if (head.to !== this.#options.self.id || this.#stopped) return false;
+    if (this.#state === "staying" && !this.#incoming.hasInstalled(head)) return false;
     // A move that the newest Assignment has ended is dead, whoever still sends for it.
     return this.#lives(head, head.move) || !isNewer(head.move, current);
   }

@@ -231,4 +231,21 @@ describe("slicelet", () => {
     a.nowMs += 100;
     pick(a.step({ kind: "tick" }), "stopped");
   });
+
+  it("drain: nothing held, and a move to it was published before it said so -> takes no copy: it may end at any moment", () => {
+    const a = new Peer("a");
+    const b = new Peer("b");
+    const before = assignment(1, ["a", "b"]);
+    for (const peer of [a, b])
+      peer.step({ kind: "assignment", assignment: { ...before, slices: before.slices.map((slice) => ({ ...slice, owner: "a" })) } });
+    const moving = {
+      ...assignment(3, ["a", "a"]),
+      slices: [{ low: 0, high: 4294967296, owner: "a", standby: null, movingTo: "b", move: generation(3), term: generation(1) }],
+    };
+    pick(b.step({ kind: "stop", how: "drain" }), "stopped");
+    b.step({ kind: "assignment", assignment: moving });
+    const { head, bytes } = pick(a.step({ kind: "assignment", assignment: moving }), "send_copy");
+    expect(pick(b.step({ kind: "copy", head, bytes, reply: 1 }), "copy_answer").answer).toBe("refused");
+    expect(pick(a.step({ kind: "copy_answered", head, answer: "refused" }), "moved").how).toBe("aborted");
+  });
 });
