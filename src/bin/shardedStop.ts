@@ -151,11 +151,10 @@ export function farewell(members: Members, { undelivered, stopped }: Left): void
     log.error(`${counted(undelivered, "line")} could not be delivered and are lost`);
     process.exitCode = 1;
   }
-  const dropped = Object.values(ledger.pairs_dropped).reduce((sum, count) => sum + count, 0);
-  // What is still counted together first: the last line is the sum.
+  // What is still counted together first: the last line is the sum. What was applied and dropped is counted with the slices, elsewhere by now.
   log.flush();
   log.info(
-    `stopped: read ${String(stats.samplesReceived)} samples, applied ${String(ledger.pairs_applied)}, dropped ${String(dropped)}, unsent ${String(stopped.rowsUnsent)}`,
+    `stopped: read ${counted(stats.samplesReceived, "sample")}, undelivered ${counted(undelivered, "line")}, unsent ${counted(stopped.rowsUnsent, "row")}`,
   );
   if (process.env["LIMPET_LEDGER"] === "json") process.stdout.write(`ledger ${JSON.stringify(ledger)}\n`);
 }

