@@ -25,10 +25,8 @@ import {
   IGNORED_NAME,
   IGNORED_UNMATCHED,
   KEY_BYTES,
-  KEY_EPOCH,
   KEY_FIELD_COUNT,
   KEY_FIELDS,
-  KEY_HASH,
   KEY_LENGTH,
   LAST_GROUP,
   LAST_HASH_HIGH,
@@ -39,11 +37,7 @@ import {
   LEDGER_GROUP_COUNT,
   LEDGER_RULE,
   PASS_ROUTE,
-  ROOT_CHANGED,
-  ROOT_EPOCH,
   ROOT_GROUPS,
-  ROOT_HASH,
-  ROOT_KEYS,
   ROOT_LASTS,
   ROOT_PASS,
   ROOT_SERIES,
@@ -61,9 +55,10 @@ import { readValue } from "../kernel/value.js";
 import type { Point } from "../metric/lineDecoder.js";
 import type { Series } from "../metric/series.js";
 import { addGroup } from "./addGroup.js";
+import { addKey } from "./addKey.js";
 import { areDisjoint, type CompiledRule, namesOf, type OutputNames } from "./compile.js";
 import { decodeLatin1, FieldNameTable, plainNameEnd } from "./fieldNameTable.js";
-import { forgetFields, isObsolete } from "./keyTargets.js";
+import { refreshKey } from "./keyTargets.js";
 import { lastBytesOf, remembersSeries } from "./lastShape.js";
 import { type FieldNames, groupingOf, type LineNames, NameCache } from "./nameCache.js";
 import { stemOf } from "./outputName.js";
@@ -157,7 +152,7 @@ export class Admission {
         : new Shapes(root, {
             relevance,
             label: (tag) => this.#cache.label(tag),
-            newKey: (from, length) => this.#newKey(from, length),
+            newKey: (from, length) => addKey(root, from, length),
             remember: (target, hash) => {
               this.#remember(target, hash);
             },
@@ -176,33 +171,12 @@ export class Admission {
     const length = to - from;
     const known = nextKey(this.#root, from, length);
     if (known !== 0) {
-      this.refresh(known);
+      refreshKey(this.#root, known);
       return known;
     }
-    const key = this.#newKey(from, length);
+    const key = addKey(this.#root, from, length);
     if (key !== 0) follow(this.#root, key);
     return key;
-  }
-
-  /** Makes the Key that was not found; ROOT_HASH holds its hash. */
-  #newKey(from: number, length: number): number {
-    const key = allocate(this.#root, KEY_BYTES + length + 4);
-    if (key === 0) return 0;
-    const hash = i32.load(this.#root + ROOT_HASH);
-    heap8.copyWithin(key + KEY_BYTES, from, from + length);
-    i32.store8(key + KEY_BYTES + length, 32);
-    i32.store(key + KEY_HASH, hash);
-    i32.store(key + KEY_LENGTH, length);
-    i32.store(key + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
-    if (tableAdd(this.#root, this.#root + ROOT_KEYS, hash, key) === 1) return key;
-    release(this.#root, key, KEY_BYTES + length + 4);
-    return 0;
-  }
-
-  /** A Key is used: if Parts have changed since it was last, and it points at what has gone, its Fields are to be admitted anew. */
-  refresh(key: number): void {
-    if (i32.load(key + KEY_EPOCH) < i32.load(this.#root + ROOT_CHANGED) && isObsolete(key, true)) forgetFields(this.#root, key);
-    i32.store(key + KEY_EPOCH, i32.load(this.#root + ROOT_EPOCH));
   }
 
   /**
@@ -297,14 +271,23 @@ export class Admission {
     return { labelsLost: before.labelsLost + this.#cache.labelsLost, badUtf8: before.badUtf8 + this.#cache.badUtf8 };
   }
 
-  /** Forgets addresses of Groups, and names of relabelled ones; after a sweep has freed some. */
+  /** A sweep has marked Groups: no more Keys shall come to point at them. */
+  groupsMarked(): void {
+    this.#shapes?.outdate();
+  }
+
+  /** Forgets the address of a Key; before a sweep frees some. */
+  forgetKeys(): void {
+    this.#line = { key: 0, names: NO_NAMES };
+  }
+
+  /** Forgets addresses of Groups, and the names of relabelled ones; before a sweep frees those that it has marked. */
   forgetGroups(names: readonly number[]): void {
     this.#cache.clear();
     this.#shapes?.clear();
     // Not a spread: as arguments, the names of 200 000 Groups would overflow the stack.
     for (const name of names) this.#freeNames.push(name);
-    this.#owners?.forgetDead(this.#parts);
-    this.#line = { key: 0, names: NO_NAMES };
+    this.#owners?.forgetDead();
   }
 
   /** Adds a Field to the Key of #line. `name`: its bytes as latin1. False without memory. */

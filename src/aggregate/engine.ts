@@ -12,7 +12,6 @@ import {
   LEDGER_CLOSED,
   LEDGER_GROUP_COUNT,
   ROOT_ARRIVAL,
-  ROOT_EPOCH,
   ROOT_FUTURE,
   ROOT_GROUPS,
   ROOT_INEXACT,
@@ -26,7 +25,6 @@ import {
   ROOT_PREVIOUS,
   ROOT_RECEIVED,
   ROOT_STOP,
-  RULE_SERIES,
   RUN_DONE,
   RUN_UNUSUAL,
 } from "../kernel/layout.js";
@@ -57,20 +55,15 @@ import type { Rule } from "./rule.js";
 import { buildRuleIndex } from "./ruleIndex.js";
 import { readSeries, type SeriesDocument } from "./seriesDocument.js";
 import { Silence } from "./silence.js";
-import { sweep } from "./sweep.js";
+import { Sweeper, type SweepPace } from "./sweeper.js";
 import { Unseen } from "./unseen.js";
 
 /** What all engines of a process can use. */
 export const ENGINE_BYTES_MAX = PAGE_BYTES * PAGE_COUNT;
-const SWEEP_MS = 60_000;
-/** Shares of the memory, and of a rule's max_series, in use above which dropped Parts are swept at once. */
-const TIGHT = 0.75;
 const HOLD_MS = 60_000;
 const FORGET_MS = 3_600_000;
 /** Groups and rows that one tick closes, give or take the last Window of one Ledger: about 10 ms. */
 const CLOSED_MAX = 20_000;
-/** A Key unused for this many sweeps goes. */
-const KEY_IDLE_SWEEPS = 60;
 
 export interface EngineOptions {
   readonly rules: readonly Rule[];
@@ -86,6 +79,8 @@ export interface EngineOptions {
   readonly holdMs?: number;
   /** A router that is silent for so long is forgotten, ms (1 h). */
   readonly forgetMs?: number;
+  /** How often, and how much at a time, it sweeps; SWEEP_PACE by default. */
+  readonly sweepPace?: SweepPace;
   /** What goes on as it came; nothing without. */
   readonly pass?: PassOptions | undefined;
 }
@@ -136,9 +131,7 @@ export class Engine {
   #slowLines = 0;
   /** A router's backlog holds a Window so long, ms. */
   readonly holdMs: number;
-  #sweptMs: number;
-  /** ROOT_EPOCH of the last KEY_IDLE_SWEEPS sweeps. */
-  readonly #sweepEpochs: number[] = [];
+  readonly #sweeper: Sweeper;
   #busy = false;
   #unseen: Unseen;
   /** Whether it is known since when series memory is complete. */
@@ -169,7 +162,7 @@ export class Engine {
     this.#intake = { root, admission: this.admission, parts: this.parts, add: addLine, passed: this.#passed };
     this.#unseen = new Unseen(root, this.parts);
     this.#silence = new Silence(this.parts, options.startMs);
-    this.#sweptMs = options.startMs;
+    this.#sweeper = new Sweeper(this, options.startMs, { forgetMs: options.forgetMs ?? FORGET_MS, pace: options.sweepPace });
     this.#complete = options.startMs !== Number.NEGATIVE_INFINITY;
   }
 
@@ -382,28 +375,7 @@ export class Engine {
     this.#busy = room <= 0;
     for (const message of this.admission.refusals.take(nowMs)) actions.push({ kind: "warning", about: "refused", message });
     for (const message of this.#silence.take(nowMs, f64.load(this.root + ROOT_RECEIVED))) actions.push({ kind: "warning", about: "silent", message });
-    if (this.#busy) return;
-    const due = nowMs - this.#sweptMs >= SWEEP_MS;
-    if (due) this.parts.age(nowMs - (this.#options.forgetMs ?? FORGET_MS));
-    if (!due && !(this.parts.hasDropped && this.#isTight())) return;
-    const swept = sweep(this.root, this.parts, due ? this.#nextSweep(nowMs) : 0);
-    if (swept.groups > 0) this.admission.forgetGroups(swept.names);
-  }
-
-  /** A sweep stands still for all that is held, so what was handed on waits for the next one, unless there is need of its room. */
-  #isTight(): boolean {
-    const { bytes, bytesMax } = ownedBytes(this.root);
-    if (bytes > bytesMax * TIGHT) return true;
-    return this.rules.some(({ record, rule }) => i32.load(record + RULE_SERIES) > rule.maxSeries * TIGHT);
-  }
-
-  /** Begins a new epoch; returns the one since which a Key must have been used to stay. */
-  #nextSweep(nowMs: number): number {
-    this.#sweptMs = nowMs;
-    const epoch = i32.load(this.root + ROOT_EPOCH) + 1;
-    i32.store(this.root + ROOT_EPOCH, epoch);
-    this.#sweepEpochs.push(epoch);
-    return this.#sweepEpochs.length > KEY_IDLE_SWEEPS ? (this.#sweepEpochs.shift() ?? 0) : 0;
+    if (!this.#busy) this.#busy = this.#sweeper.go(nowMs);
   }
 
   /** Closes Windows that are due, whole ones, while there is room. Returns what is left of it. */

@@ -5,12 +5,17 @@ import {
   FIELD_PASS,
   FIELD_TARGET_COUNT,
   FIELD_TARGETS,
+  GROUP_STATE,
+  KEY_EPOCH,
   KEY_FIELD_COUNT,
   KEY_FIELDS,
   LAST_GROUP,
   PASS_ROWS,
+  ROOT_CHANGED,
+  ROOT_EPOCH,
   ROOT_PASS,
   ROOT_SERIES,
+  ROOT_STALE,
   TARGET_BYTES,
   TARGET_GROUP,
   TARGET_LAST,
@@ -36,6 +41,17 @@ export function isObsolete(key: number, partsChanged: boolean): boolean {
   return false;
 }
 
+/**
+ * A Key is used: if Parts have changed or a sweep has marked something since it was last, and it points at what has gone, its Fields
+ * are to be admitted anew. One that the sweep was about to free lives on.
+ */
+export function refreshKey(root: number, key: number): void {
+  const used = i32.load(key + KEY_EPOCH);
+  const partsChanged = used < i32.load(root + ROOT_CHANGED);
+  if (used < i32.load(root + ROOT_STALE) && isObsolete(key, partsChanged)) forgetFields(root, key);
+  i32.store(key + KEY_EPOCH, i32.load(root + ROOT_EPOCH));
+}
+
 /** Takes all Fields off a Key; its next line admits them anew. The room for them stays. */
 export function forgetFields(root: number, key: number): void {
   const fields = i32.load(key + KEY_FIELDS);
@@ -49,8 +65,8 @@ export function forgetFields(root: number, key: number): void {
     const targets = i32.load(field + FIELD_TARGETS);
     for (let target = targets; target < targets + count * TARGET_BYTES; target += TARGET_BYTES) {
       const group = i32.load(target + TARGET_GROUP);
-      // Targets without a Last are what a rule without counters counts as its series.
-      if (group !== 0 && i32.load(target + TARGET_LAST) === 0) countSeries(group, -1);
+      // Targets without a Last are what a rule without counters counts as its series. Those of a marked Group are not counted any more.
+      if (group !== 0 && i32.load(target + TARGET_LAST) === 0 && i32.load(group + GROUP_STATE) !== -1) countSeries(group, -1);
     }
     release(root, targets, count * TARGET_BYTES);
     i32.store(root + ROOT_SERIES, i32.load(root + ROOT_SERIES) - 1);

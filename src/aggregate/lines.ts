@@ -25,6 +25,7 @@ import {
 import { beginLine } from "../kernel/route.js";
 import type { FieldValue, Point } from "../metric/lineDecoder.js";
 import type { Admission } from "./admission.js";
+import { refreshKey } from "./keyTargets.js";
 import type { Parts } from "./parts.js";
 import type { PassedOn } from "./passed.js";
 
@@ -64,7 +65,7 @@ export function clearTheWay({ root, admission, passed }: Intake, code: number, e
   passed.drain();
   if (code === RUN_PASS_FULL) return true;
   if (code === RUN_STALE) {
-    admission.refresh(i32.load(root + ROOT_KEY));
+    refreshKey(root, i32.load(root + ROOT_KEY));
     return true;
   }
   const at = i32.load(root + ROOT_AT);

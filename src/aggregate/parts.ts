@@ -26,6 +26,7 @@ import {
   LEDGER_SERIES_COUNT,
   ROOT_CHANGED,
   ROOT_EPOCH,
+  ROOT_STALE,
 } from "../kernel/layout.js";
 import { KEY_END, type KeyRange, WHOLE } from "../slice/keyRange.js";
 import type { CompiledRule } from "./compile.js";
@@ -204,6 +205,7 @@ export class Parts {
     const epoch = i32.load(this.#root + ROOT_EPOCH) + 1;
     i32.store(this.#root + ROOT_EPOCH, epoch);
     i32.store(this.#root + ROOT_CHANGED, epoch);
+    i32.store(this.#root + ROOT_STALE, epoch);
   }
 }
 

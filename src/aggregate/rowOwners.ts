@@ -2,10 +2,8 @@
 // labels -> the Group; while versions of the rules change, one more for each that writes it in other Windows. Two rows of one hash
 // (1 in 10^6 runs with ten million rows) would have the second refused.
 import { xxh64 } from "../base/xxh64.js";
-import { GROUP_NEXT, LEDGER_GROUPS } from "../kernel/layout.js";
 import { areDisjoint, type CompiledRule } from "./compile.js";
 import { isDead } from "./part.js";
-import type { Parts } from "./parts.js";
 import type { OutputRowSeries } from "./relabelled.js";
 import type { Validity } from "./rule.js";
 import { seriesBytes } from "./sliceBytes.js";
@@ -49,15 +47,11 @@ export class RowOwners {
     }
   }
 
-  /** Frees the rows of Groups that no Ledger lists any more. To be called before anything is allocated in their place. */
-  forgetDead(parts: Parts): void {
-    const alive = new Set<number>();
-    for (const { at } of parts.ledgers()) {
-      for (let group = i32.load(at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) alive.add(group);
-    }
-    for (const [hash, group] of this.#groups) if (!alive.has(group)) this.#groups.delete(hash);
+  /** Frees the rows of dead Groups. To be called before these are freed. */
+  forgetDead(): void {
+    for (const [hash, group] of this.#groups) if (!isThere(group)) this.#groups.delete(hash);
     for (const [hash, groups] of this.#others) {
-      const left = groups.filter((group) => alive.has(group));
+      const left = groups.filter(isThere);
       this.#others.delete(hash);
       const first = this.#groups.has(hash) ? undefined : left.shift();
       if (first !== undefined) this.#groups.set(hash, first);

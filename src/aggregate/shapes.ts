@@ -76,6 +76,11 @@ export class Shapes {
       if (tableOpen(root, root + table, 64) === 0) throw new Error("no memory for the engine's tables; raise --memory-max");
   }
 
+  /** Groups were marked: Shapes may point at them. */
+  outdate(): void {
+    this.#changed = -1;
+  }
+
   /** Parts came or went: what Shapes point at may be gone. */
   #follow(): void {
     const changed = i32.load(this.#root + ROOT_CHANGED);

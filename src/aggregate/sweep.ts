@@ -1,10 +1,14 @@
-// Gives back what has expired. Keys, Groups and Lasts point at each other, so all three go in one pass:
+// Gives back what has expired, in steps between which lines are read, Windows closed, Parts cut and copies taken.
 //
-//   1 mark   Lasts older than twice series_memory (after that a Series counts as never seen), Groups that are retired and
-//            hold nothing, Keys that were idle or point at a marked record (or at a refusal, when there is room again)
-//   2 unlink rebuild the hash tables from the survivors, forget predictions of dead Keys
-//   3 free   only now is anything reused
+//   1 mark   Lasts older than twice series_memory (after that a Series counts as never seen), Groups that are retired and hold
+//            nothing, all of dropped Parts. What is marked is in no table or list any more, but stays where it is
+//   2 keys   Keys that were idle or point at a marked record (or at a refusal, when there is room again) lose their Fields
+//   3 links  Keys forget that one of those comes next
+//   4 free   only now is anything reused
 //
+// Invariant: between two steps nothing reachable is freed. Every Key is stale after a step that marked something (ROOT_STALE), so it
+// is looked at before it is used, and it comes to point at no marked record any more: tables, caches and Shapes have none. So after
+// 2 no Key points at one, also if it was added or admitted anew meanwhile. A Key that is used between 2 and 4 lives on.
 // Dropping a Key is always safe: its next line is admitted anew. bench: sweep.
 import { release } from "../kernel/alloc.js";
 import { releaseCell } from "../kernel/cell.js";
@@ -23,14 +27,17 @@ import {
   GROUP_NEWEST,
   GROUP_NEXT,
   GROUP_OLDEST,
+  GROUP_SERIES,
   GROUP_STATE,
   KEY_BYTES,
   KEY_EPOCH,
+  KEY_FIELD_COUNT,
   KEY_FIELD_MAX,
   KEY_FIELDS,
   KEY_HASH,
   KEY_LENGTH,
   KEY_NEXT,
+  KEY_SWEPT,
   LAST_GROUP,
   LAST_HASH_LOW,
   LAST_HELD,
@@ -39,168 +46,260 @@ import {
   LEDGER_CLOSED,
   LEDGER_GROUP_COUNT,
   LEDGER_GROUPS,
-  LEDGER_SERIES_COUNT,
+  ROOT_CHANGED,
+  ROOT_EPOCH,
   ROOT_GROUPS,
   ROOT_KEYS,
   ROOT_LASTS,
   ROOT_PREVIOUS,
-  RULE_SERIES,
+  ROOT_STALE,
   TABLE_MASK,
 } from "../kernel/layout.js";
 import { countSeries } from "../kernel/shape.js";
-import { tableAdd, tableAt, tableClear } from "../kernel/table.js";
+import { tableAt, tableRemove } from "../kernel/table.js";
+import type { Admission } from "./admission.js";
+import type { CompiledRule } from "./compile.js";
 import { forgetFields, isObsolete } from "./keyTargets.js";
 import { lastBytesOf } from "./lastShape.js";
 import { type Ledger, releaseLedgers } from "./part.js";
 import type { Parts } from "./parts.js";
 
+/** The engine that is swept. */
+export interface SweepTarget {
+  readonly root: number;
+  readonly parts: Parts;
+  readonly admission: Admission;
+}
+
+/** How much went. */
+export interface Swept {
+  readonly keys: number;
+  readonly groups: number;
+  readonly lasts: number;
+}
+
+/** Records of one step, give or take what hangs on one of them. */
+const STEP = 1000;
+
+/** What is to be freed. */
 interface Dead {
   readonly keys: number[];
   readonly groups: number[];
   /** GROUP_NAMES of dead Groups whose names are their own (output relabelling). */
   readonly names: number[];
-  /** [address, bytes] */
-  readonly lasts: (readonly [number, number])[];
+  /** Address, then bytes, of each. */
+  readonly lasts: number[];
 }
 
-/** Frees what has expired, and what dropped Parts left behind; a Key survives that was used since ROOT_EPOCH was `oldestEpoch`. Returns how much went. */
-export function sweep(
-  root: number,
-  parts: Parts,
-  oldestEpoch: number,
-): { readonly keys: number; readonly groups: number; readonly lasts: number; readonly names: readonly number[] } {
-  const dead: Dead = { keys: [], groups: [], names: [], lasts: [] };
-  const dropped = parts.takeDropped();
-  for (const ledger of dropped) markDropped(root, ledger, dead);
-  for (const ledger of parts.ledgers()) {
-    markLasts(ledger, dead);
-    markGroups(ledger, dead);
+/** A sweep that is under way. */
+interface Run extends SweepTarget {
+  readonly dead: Dead;
+  /** Records of one step. */
+  readonly step: number;
+}
+
+/** Frees, in one go, what has expired, and what dropped Parts left behind; a Key survives that was used since ROOT_EPOCH was `oldestEpoch`. */
+export function sweep(target: SweepTarget, oldestEpoch: number): Swept {
+  const pieces = sweepSteps(target, oldestEpoch);
+  for (;;) {
+    const { value, done } = pieces.next();
+    if (done === true) return value;
   }
+}
+
+/**
+ * As sweep, in steps: after each it yields the number of records that it went through, about `step`. To be run to its end, one sweep
+ * of an engine at a time.
+ */
+export function* sweepSteps(target: SweepTarget, oldestEpoch: number, step = STEP): Generator<number, Swept> {
+  const { root, parts, admission } = target;
+  const dead: Dead = { keys: [], groups: [], names: [], lasts: [] };
+  const run: Run = { root, parts, admission, dead, step };
+  const dropped = parts.takeDropped();
+  for (const ledger of dropped) yield* markDropped(run, ledger);
+  yield* markExpired(run);
   const freed = dead.groups.length > 0 || dead.lasts.length > 0;
-  const keys = recordsOf(root + ROOT_KEYS);
-  const isIdle = (key: number): boolean => i32.load(key + KEY_EPOCH) < oldestEpoch;
-  // Idle Keys make room under max_series as well.
-  const roomMade = freed || keys.some(isIdle);
-  const keptKeys = keys.filter((key) => {
-    if (!isIdle(key) && !(roomMade && isObsolete(key, false))) return true;
-    dead.keys.push(key);
-    return false;
+  yield* eachKey(run, (key) => {
+    const epoch = i32.load(key + KEY_EPOCH);
+    if (epoch !== KEY_SWEPT && (epoch < oldestEpoch || (freed && isObsolete(key, false)))) dropKey(root, key, dead);
   });
-  if (dead.keys.length > 0) unlinkKeys(root, keptKeys, dead.keys);
-  if (freed) {
-    rebuild(root, ROOT_GROUPS, (group) => (i32.load(group + GROUP_STATE) === -1 ? undefined : i32.load(group + GROUP_HASH)));
-    rebuild(root, ROOT_LASTS, (last) => {
-      const group = i32.load(last + LAST_GROUP);
-      return group === 0 ? undefined : i32.load(last + LAST_HASH_LOW) ^ (group >>> 3);
+  // Idle Keys make room under max_series as well: refusals are to be asked again, as they were above if something else was freed.
+  if (dead.keys.length > 0) {
+    yield* eachKey(run, (key) => {
+      const next = i32.load(key + KEY_NEXT);
+      if (next !== 0 && i32.load(next + KEY_EPOCH) === KEY_SWEPT) i32.store(key + KEY_NEXT, 0);
+      if (!freed && isObsolete(key, false)) forgetFields(root, key);
     });
   }
-  for (const key of dead.keys) freeKey(root, key);
-  for (const [last, bytes] of dead.lasts) release(root, last, bytes);
-  for (const group of dead.groups) {
-    // Retired Groups hold no histogram any more.
-    release(root, i32.load(group + GROUP_IDENTITY), i32.load(group + GROUP_IDENTITY_BYTES));
-    release(root, group, GROUP_BYTES);
-  }
-  for (const { at, compiled } of dropped) {
-    const series = compiled.record + RULE_SERIES;
-    i32.store(series, i32.load(series) - i32.load(at + LEDGER_SERIES_COUNT));
-  }
+  const keys = yield* free(run);
   releaseLedgers(root, dropped);
-  return { keys: dead.keys.length, groups: dead.groups.length, lasts: dead.lasts.length, names: dead.names };
+  return { keys, groups: dead.groups.length, lasts: dead.lasts.length / 2 };
 }
 
-/** All of a dropped Part's Groups, whatever they hold. */
-function markDropped(root: number, { at, compiled }: Ledger, dead: Dead): void {
-  const bytes = lastBytesOf(compiled);
+/** All of a dropped Part's Groups, whatever they hold. Its drop has made all Keys stale, and nobody else goes through its lists. */
+function* markDropped({ root, dead, step }: Run, { at, compiled }: Ledger): Generator<number> {
   const dedup = (compiled.flags & FLAG_DEDUP) !== 0;
+  let work = 1;
   for (let group = i32.load(at + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
     for (let last = i32.load(group + GROUP_LASTS); last !== 0; last = i32.load(last + LAST_NEXT)) {
-      i32.store(last + LAST_GROUP, 0);
-      for (let held = dedup ? i32.load(last + LAST_HELD) : 0; held !== 0; ) held = releaseHeld(root, held);
-      dead.lasts.push([last, bytes]);
+      for (let held = dedup ? i32.load(last + LAST_HELD) : 0; held !== 0; work++) held = releaseHeld(root, held);
+      markLast(root, last, compiled, dead);
+      if (++work < step) continue;
+      yield work;
+      work = 0;
     }
-    for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(group + GROUP_OLDEST)) releaseCell(root, group, cell);
+    for (let cell = i32.load(group + GROUP_OLDEST); cell !== 0; cell = i32.load(group + GROUP_OLDEST)) {
+      releaseCell(root, group, cell);
+      work++;
+    }
     const histogram = i32.load(group + GROUP_HISTOGRAM);
     if (histogram !== 0) releaseHistogram(root, histogram);
-    i32.store(group + GROUP_STATE, -1);
-    dead.groups.push(group);
-    if (compiled.rule.outputRelabel.length > 0) dead.names.push(i32.load(group + GROUP_NAMES));
+    markGroup(root, group, compiled, dead);
+    if (++work < step) continue;
+    yield work;
+    work = 0;
+  }
+  yield work;
+}
+
+/** What has expired in the Parts that are held. A Ledger whose Parts change meanwhile has its turn with the next sweep. */
+function* markExpired(run: Run): Generator<number> {
+  const { root, parts } = run;
+  const all = parts.ledgers();
+  let changed = i32.load(root + ROOT_CHANGED);
+  let held = new Set(all);
+  for (const ledger of all) {
+    if (changed !== i32.load(root + ROOT_CHANGED)) {
+      changed = i32.load(root + ROOT_CHANGED);
+      held = new Set(parts.ledgers());
+    }
+    if (held.has(ledger)) yield* markLedger(run, ledger);
   }
 }
 
-function markLasts({ at: ledger, compiled }: Ledger, dead: Dead): void {
-  const { rule } = compiled;
-  const oldest = f64.load(ledger + LEDGER_CLOSED) - 2 * rule.seriesMemoryMs;
-  const bytes = lastBytesOf(compiled);
-  const holds = (last: number): boolean => (compiled.flags & FLAG_DEDUP) !== 0 && i32.load(last + LAST_HELD) !== 0;
-  for (let group = i32.load(ledger + LEDGER_GROUPS); group !== 0; group = i32.load(group + GROUP_NEXT)) {
-    let link = group + GROUP_LASTS;
-    for (let last = i32.load(link); last !== 0; last = i32.load(link)) {
-      if (f64.load(last + LAST_TIME) >= oldest || holds(last)) {
-        link = last + LAST_NEXT;
+function* markLedger({ root, admission, dead, step }: Run, { at, compiled }: Ledger): Generator<number> {
+  const oldest = f64.load(at + LEDGER_CLOSED) - 2 * compiled.rule.seriesMemoryMs;
+  const dedup = (compiled.flags & FLAG_DEDUP) !== 0;
+  const changed = i32.load(root + ROOT_CHANGED);
+  let marked = dead.groups.length + dead.lasts.length;
+  let work = 1;
+  let link = at + LEDGER_GROUPS;
+  for (let group = i32.load(link); group !== 0; group = i32.load(link)) {
+    let lastLink = group + GROUP_LASTS;
+    for (;;) {
+      if (++work >= step) {
+        if (dead.groups.length + dead.lasts.length > marked) stale(root, admission);
+        marked = dead.groups.length + dead.lasts.length;
+        yield work;
+        // The Group may be another Ledger's now, or this one may be gone.
+        if (i32.load(root + ROOT_CHANGED) !== changed) return;
+        work = 0;
+      }
+      const last = i32.load(lastLink);
+      if (last === 0) break;
+      if (f64.load(last + LAST_TIME) >= oldest || (dedup && i32.load(last + LAST_HELD) !== 0)) {
+        lastLink = last + LAST_NEXT;
         continue;
       }
-      i32.store(link, i32.load(last + LAST_NEXT));
-      i32.store(last + LAST_GROUP, 0);
+      i32.store(lastLink, i32.load(last + LAST_NEXT));
       countSeries(group, -1);
-      dead.lasts.push([last, bytes]);
+      markLast(root, last, compiled, dead);
     }
-  }
-}
-
-function markGroups({ at: ledger, compiled }: Ledger, dead: Dead): void {
-  let link = ledger + LEDGER_GROUPS;
-  for (let group = i32.load(link); group !== 0; group = i32.load(link)) {
+    // New Groups came before it meanwhile, if it was the first.
+    while (i32.load(link) !== group) link = i32.load(link) + GROUP_NEXT;
     if (i32.load(group + GROUP_STATE) === 1 || i32.load(group + GROUP_NEWEST) !== 0 || i32.load(group + GROUP_LASTS) !== 0) {
       link = group + GROUP_NEXT;
       continue;
     }
     i32.store(link, i32.load(group + GROUP_NEXT));
-    i32.store(group + GROUP_STATE, -1);
-    i32.store(ledger + LEDGER_GROUP_COUNT, i32.load(ledger + LEDGER_GROUP_COUNT) - 1);
-    dead.groups.push(group);
-    if (compiled.rule.outputRelabel.length > 0) dead.names.push(i32.load(group + GROUP_NAMES));
+    i32.store(at + LEDGER_GROUP_COUNT, i32.load(at + LEDGER_GROUP_COUNT) - 1);
+    markGroup(root, group, compiled, dead);
   }
+  if (dead.groups.length + dead.lasts.length > marked) stale(root, admission);
+  yield work;
 }
 
-function recordsOf(table: number): number[] {
-  const records: number[] = [];
-  for (let i = i32.load(table + TABLE_MASK); i >= 0; i--) {
-    const record = tableAt(table, i);
-    if (record !== 0) records.push(record);
-  }
-  return records;
+/** After something was marked: each Key is to be looked at before it is used, and no Shape to be followed. */
+function stale(root: number, admission: Admission): void {
+  const epoch = i32.load(root + ROOT_EPOCH) + 1;
+  i32.store(root + ROOT_EPOCH, epoch);
+  i32.store(root + ROOT_STALE, epoch);
+  admission.groupsMarked();
 }
 
-function unlinkKeys(root: number, kept: readonly number[], dead: readonly number[]): void {
-  for (const key of dead) {
-    i32.store(key + KEY_NEXT, KEY_BYTES + i32.load(key + KEY_LENGTH) + 4);
-    i32.store(key + KEY_LENGTH, -1);
-  }
-  tableClear(root + ROOT_KEYS);
-  for (const key of kept) {
-    const next = i32.load(key + KEY_NEXT);
-    if (next !== 0 && i32.load(next + KEY_LENGTH) === -1) i32.store(key + KEY_NEXT, 0);
-    tableAdd(root, root + ROOT_KEYS, i32.load(key + KEY_HASH), key);
-  }
-  const previous = i32.load(root + ROOT_PREVIOUS);
-  if (previous !== 0 && i32.load(previous + KEY_LENGTH) === -1) i32.store(root + ROOT_PREVIOUS, 0);
+function markLast(root: number, last: number, compiled: CompiledRule, { lasts }: Dead): void {
+  tableRemove(root + ROOT_LASTS, i32.load(last + LAST_HASH_LOW) ^ (i32.load(last + LAST_GROUP) >>> 3), last);
+  i32.store(last + LAST_GROUP, 0);
+  lasts.push(last, lastBytesOf(compiled));
 }
 
-/** Puts the records for which `hashOf` still gives a hash back into an emptied table. */
-function rebuild(root: number, table: number, hashOf: (record: number) => number | undefined): void {
-  const records = recordsOf(root + table);
-  tableClear(root + table);
-  for (const record of records) {
-    const hash = hashOf(record);
-    if (hash !== undefined) tableAdd(root, root + table, hash, record);
-  }
+/** Its series are counted no more from now on: its Ledger may be joined with another one before they are forgotten. */
+function markGroup(root: number, group: number, { rule }: CompiledRule, { groups, names }: Dead): void {
+  tableRemove(root + ROOT_GROUPS, i32.load(group + GROUP_HASH), group);
+  countSeries(group, -i32.load(group + GROUP_SERIES));
+  i32.store(group + GROUP_STATE, -1);
+  groups.push(group);
+  if (rule.outputRelabel.length > 0) names.push(i32.load(group + GROUP_NAMES));
 }
 
-function freeKey(root: number, key: number): void {
+/** Visits all Keys, some twice when the table grows meanwhile; new ones it may miss. */
+function* eachKey({ root, step }: Run, visit: (key: number) => void): Generator<number> {
+  const table = root + ROOT_KEYS;
+  let mask = i32.load(table + TABLE_MASK);
+  let work = 0;
+  for (let i = mask; i >= 0; i--) {
+    const key = tableAt(table, i);
+    work++;
+    if (key !== 0) {
+      work += i32.load(key + KEY_FIELD_COUNT);
+      visit(key);
+    }
+    if (work < step) continue;
+    yield work;
+    work = 0;
+    if (i32.load(table + TABLE_MASK) === mask) continue;
+    mask = i32.load(table + TABLE_MASK);
+    i = mask + 1;
+  }
+  yield work;
+}
+
+function dropKey(root: number, key: number, { keys }: Dead): void {
   forgetFields(root, key);
+  i32.store(key + KEY_EPOCH, KEY_SWEPT);
+  if (i32.load(root + ROOT_PREVIOUS) === key) i32.store(root + ROOT_PREVIOUS, 0);
+  keys.push(key);
+}
+
+/** Returns how many Keys went: some may have been used meanwhile. */
+function* free({ root, admission, dead, step }: Run): Generator<number, number> {
+  const { keys, groups, names, lasts } = dead;
+  admission.forgetKeys();
+  if (groups.length > 0) admission.forgetGroups(names);
+  let freed = 0;
+  for (let i = 0; i < keys.length; i++) {
+    if (i % step === step - 1) yield step;
+    if (freeKey(root, keys[i] ?? 0)) freed++;
+  }
+  for (let i = 0; i < lasts.length; i += 2) {
+    if ((i >> 1) % step === step - 1) yield step;
+    release(root, lasts[i] ?? 0, lasts[i + 1] ?? 0);
+  }
+  for (const [i, group] of groups.entries()) {
+    if (i % step === step - 1) yield step;
+    // Retired Groups hold no histogram any more.
+    release(root, i32.load(group + GROUP_IDENTITY), i32.load(group + GROUP_IDENTITY_BYTES));
+    release(root, group, GROUP_BYTES);
+  }
+  return freed;
+}
+
+/** False: it was used since it was dropped. */
+function freeKey(root: number, key: number): boolean {
+  if (i32.load(key + KEY_EPOCH) !== KEY_SWEPT) return false;
+  tableRemove(root + ROOT_KEYS, i32.load(key + KEY_HASH), key);
   const max = i32.load(key + KEY_FIELD_MAX);
   if (max > 0) release(root, i32.load(key + KEY_FIELDS), max * FIELD_BYTES);
-  // KEY_LENGTH is overwritten by the mark; the size stands in the place of the prediction.
-  release(root, key, i32.load(key + KEY_NEXT));
+  release(root, key, KEY_BYTES + i32.load(key + KEY_LENGTH) + 4);
+  return true;
 }

@@ -37,7 +37,7 @@ export const ROOT_BUMP: i32 = 52;
 export const ROOT_BUMP_END: i32 = 56;
 /** Where run() stopped: the start of the line it did not consume. */
 export const ROOT_STOP: i32 = 60;
-/** Counts up at every sweep and whenever Parts change; a Key stamps it when used. */
+/** Counts up at every sweep, whenever it has marked something, and whenever Parts change; a Key stamps it when used. */
 export const ROOT_EPOCH: i32 = 64;
 /** Input series: fields of Keys that some rule wants. */
 export const ROOT_SERIES: i32 = 68;
@@ -86,6 +86,8 @@ export const ROOT_COPY: i32 = 596;
 export const ROOT_PROBE: i32 = 600;
 export const ROOT_PROBE_SEED: i32 = 604;
 export const ROOT_PROBED: i32 = 608;
+/** ROOT_EPOCH when Parts changed or a sweep marked something last: a Key that was not used since is to be looked at before it is. */
+export const ROOT_STALE: i32 = 612;
 /** i32 each, in the Root's own page. Past the last one, pairs are not noted until the list is taken away. */
 export const PROBES_AT: i32 = 4096;
 export const PROBES_MAX: i32 = 8192;
@@ -155,12 +157,14 @@ export const TABLE_COUNT: i32 = 8;
 // ---- Key -------------------------------------------------------------------------------------------------------------
 export const KEY_NEXT: i32 = 0;
 export const KEY_HASH: i32 = 4;
-/** Bytes of the key, without the space that ends it. -1: swept. */
+/** Bytes of the key, without the space that ends it. */
 export const KEY_LENGTH: i32 = 8;
 export const KEY_FIELDS: i32 = 12;
 export const KEY_FIELD_COUNT: i32 = 16;
 export const KEY_FIELD_MAX: i32 = 20;
+/** KEY_SWEPT: it has no Fields, and goes with the end of the sweep unless it is used before. */
 export const KEY_EPOCH: i32 = 24;
+export const KEY_SWEPT: i32 = -1;
 /** The bytes, then the space. */
 export const KEY_BYTES: i32 = 32;
 
@@ -427,5 +431,5 @@ export const RUN_NEW_KEY: i32 = 2;
 export const RUN_NEW_FIELD: i32 = 3;
 /** The list at PASS_AT has no room for what may pass of the line at ROOT_STOP. */
 export const RUN_PASS_FULL: i32 = 4;
-/** Parts have changed since Key ROOT_KEY was used last: its targets must be looked at. The line at ROOT_STOP is its. */
+/** Parts have changed, or a sweep has marked something, since Key ROOT_KEY was used last: its targets must be looked at. The line at ROOT_STOP is its. */
 export const RUN_STALE: i32 = 5;

@@ -29,7 +29,6 @@ import {
   PASS_LINES,
   PASS_ROUTE,
   ROOT_AT,
-  ROOT_CHANGED,
   ROOT_EPOCH,
   ROOT_HASH,
   ROOT_KEY,
@@ -37,6 +36,7 @@ import {
   ROOT_LINES,
   ROOT_PASS,
   ROOT_PREVIOUS,
+  ROOT_STALE,
   ROOT_STOP,
   RUN_DONE,
   RUN_NEW_FIELD,
@@ -262,7 +262,7 @@ function readTime(q: i32): i32 {
 export function run(root: i32, from: i32, end: i32): i32 {
   const epoch: i32 = i32.load(root + ROOT_EPOCH);
   const pass: i32 = i32.load(root + ROOT_PASS);
-  const changed: i32 = i32.load(root + ROOT_CHANGED);
+  const stale: i32 = i32.load(root + ROOT_STALE);
   let p: i32 = from;
   let lines: i32 = 0;
   let result: i32 = RUN_DONE;
@@ -277,7 +277,7 @@ export function run(root: i32, from: i32, end: i32): i32 {
     if (key <= 0) break;
     const used: i32 = i32.load(key + KEY_EPOCH);
     if (used != epoch) {
-      if (used < changed) {
+      if (used < stale) {
         i32.store(root + ROOT_KEY, key);
         result = RUN_STALE;
         break;

@@ -1,5 +1,5 @@
 // Open-addressing hash tables over { hash, address } slots. A table does not compare: it walks the slots of a hash, and the
-// caller looks at the records. Nothing is removed one by one; sweeps empty a table and put the survivors back.
+// caller looks at the records. A record that is removed leaves no mark: those behind it in its run move up, so slots may change then.
 import { allocate, release } from "./alloc.js";
 import { TABLE_COUNT, TABLE_MASK, TABLE_SLOTS } from "./layout.js";
 import { clear } from "./leaf.js";
@@ -62,6 +62,29 @@ export function tableAdd(root: i32, table: i32, hash: i32, record: i32): i32 {
   }
   place(table, hash, record);
   return 1;
+}
+
+/** Removes a record, which must be there under that hash. */
+export function tableRemove(table: i32, hash: i32, record: i32): void {
+  const slots: i32 = i32.load(table + TABLE_SLOTS);
+  const mask: i32 = i32.load(table + TABLE_MASK);
+  let hole: i32 = hash & mask;
+  while (i32.load(slots + (hole << 3) + 4) != record) hole = (hole + 1) & mask;
+  let next: i32 = hole;
+  for (;;) {
+    next = (next + 1) & mask;
+    const slot: i32 = slots + (next << 3);
+    if (i32.load(slot + 4) == 0) break;
+    // Whoever would not be found with the hole before it moves there.
+    if (((next - i32.load(slot)) & mask) >= ((next - hole) & mask)) {
+      i32.store(slots + (hole << 3), i32.load(slot));
+      i32.store(slots + (hole << 3) + 4, i32.load(slot + 4));
+      hole = next;
+    }
+  }
+  i32.store(slots + (hole << 3), 0);
+  i32.store(slots + (hole << 3) + 4, 0);
+  i32.store(table + TABLE_COUNT, i32.load(table + TABLE_COUNT) - 1);
 }
 
 /** Empties a table, keeping its room. */

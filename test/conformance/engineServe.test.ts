@@ -47,7 +47,10 @@ function stepsOf(arrivals: readonly Arrival[], random: Random): ServeStep[] {
     while (random() < 0.5) {
       nowMs += Math.floor(random() * (untilMs - nowMs));
       if (random() < 0.2) steps.push({ kind: "cut", nowMs, key: Math.floor(random() * KEY_END) });
-      steps.push({ kind: random() < 0.3 ? "restart" : "tick", nowMs });
+      if (random() < 0.1) steps.push({ kind: "drop", nowMs, key: Math.floor(random() * KEY_END) });
+      const kind = random();
+      if (kind < 0.5) for (let pieces = Math.floor(random() * 80); pieces > 0; pieces--) steps.push({ kind: "piece", nowMs });
+      else steps.push({ kind: kind < 0.7 ? "restart" : "tick", nowMs });
     }
   };
   for (const { point, nowMs: arrival } of arrivals) {

@@ -6,17 +6,23 @@ import { readRules } from "#limpet/aggregate/ruleFile.js";
 import { restoreSnapshot, takeSnapshot } from "#limpet/aggregate/snapshot.js";
 import { loadOutputs } from "#limpet/bin/loadOutputs.js";
 import { type Row, rowsOf } from "#limpet/metric/rowBlock.js";
-import { WHOLE } from "#limpet/slice/keyRange.js";
+import { KEY_END, WHOLE } from "#limpet/slice/keyRange.js";
 
 export type ServeStep =
   | { readonly kind: "lines"; readonly nowMs: number; readonly text: string }
   | { readonly kind: "tick"; readonly nowMs: number }
   /** The Part around a key is cut there. */
   | { readonly kind: "cut"; readonly nowMs: number; readonly key: number }
+  /** As tick, but what is left to do waits: a Window or a step of the sweep at a time. */
+  | { readonly kind: "piece"; readonly nowMs: number }
+  /** What is held from a key on is taken out, and put in again from a snapshot. */
+  | { readonly kind: "drop"; readonly nowMs: number; readonly key: number }
   /** Everything goes through a snapshot into a new engine, as in a restart within one moment. */
   | { readonly kind: "restart"; readonly nowMs: number };
 
 const MEMORY_BYTES = 2 ** 26;
+/** Sweeps all the time, a few records a tick, and forgets Keys soon: most of what happens, happens within a sweep. */
+const SWEEP_PACE = { everyMs: 2000, recordsMax: 8, step: 1, idleSweeps: 2 };
 
 /** All rows, in the order they left. `validity`: of all rules. Throws on rules with errors and on invalid lines. */
 export async function serveRows(rulesYaml: string, steps: readonly ServeStep[], validity?: Validity): Promise<Row[]> {
@@ -26,7 +32,12 @@ export async function serveRows(rulesYaml: string, steps: readonly ServeStep[], 
   if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("\n"));
   const bounded = validity === undefined ? rules : rules.map((rule) => ({ ...rule, validity: { sinceMs: 0, ...validity } }));
   const open = (startMs: number): Engine =>
-    new Engine({ rules: bounded, outputs, naming: "telegraf", startMs, maxFutureMs: 60_000, memoryBytesMax: MEMORY_BYTES });
+    new Engine({
+      ...{ rules: bounded, outputs, startMs, sweepPace: SWEEP_PACE },
+      naming: "telegraf",
+      maxFutureMs: 60_000,
+      memoryBytesMax: MEMORY_BYTES,
+    });
   let engine = open(steps[0]?.nowMs ?? 0);
   const rows: Row[] = [];
   const take = (actions: readonly EngineAction[]): void => {
@@ -40,7 +51,11 @@ export async function serveRows(rulesYaml: string, steps: readonly ServeStep[], 
     for (const step of steps) {
       if (step.kind === "lines") take(engine.feed(step.nowMs, Buffer.from(step.text)));
       else if (step.kind === "cut") engine.parts.split(step.key);
-      else if (step.kind === "tick") {
+      else if (step.kind === "piece") take(engine.step(step.nowMs, { kind: "tick" }));
+      else if (step.kind === "drop") {
+        const range = { low: step.key, high: KEY_END };
+        restoreSnapshot(engine, takeSnapshot(engine, range, { term: "0.0", number: 1 }));
+      } else if (step.kind === "tick") {
         do take(engine.step(step.nowMs, { kind: "tick" }));
         while (engine.busy);
       } else {

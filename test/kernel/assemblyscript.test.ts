@@ -29,7 +29,7 @@ import { nextKey, run } from "#limpet/kernel/reader.js";
 import { fieldLike, seriesShapeOf } from "#limpet/kernel/seriesShape.js";
 import { copyFields, fieldsLike, NEW_TAG, shapeOf } from "#limpet/kernel/shape.js";
 import { addSketch, openSketch, releaseSketch } from "#limpet/kernel/sketch.js";
-import { tableAdd, tableProbe } from "#limpet/kernel/table.js";
+import { tableAdd, tableProbe, tableRemove } from "#limpet/kernel/table.js";
 import { disposeEngines, feedLines, openEngine, rulesOf } from "../aggregate/openEngine.js";
 import { pick, seededRandom } from "../reference/seededRandom.js";
 import { compileKernel, type KernelExports } from "./compileKernel.js";
@@ -49,7 +49,7 @@ const RULES = `
 - { match: '{__name__=~"c_.*"}', interval: 15s, dedup_interval: 3s, grace: 5s, by: [n], outputs: [total, max, count_series] }`;
 
 const javascript: KernelExports = {
-  ...{ run, addHeld, addToTotal, foldRates, releaseCell, tableAdd, tableProbe },
+  ...{ run, addHeld, addToTotal, foldRates, releaseCell, tableAdd, tableProbe, tableRemove },
   ...{ openSketch, addSketch, releaseSketch, shapeOf, fieldsLike, copyFields },
   ...{ nextKey, seriesShapeOf, fieldLike },
 };
@@ -225,5 +225,11 @@ test("kernel: the same lines through JavaScript and through WebAssembly -> the s
   for (let hash = -500; hash < 1500; hash++) both((side) => side.tableAdd(root, root + ROOT_KEYS, hash * 65_537, root));
   for (let hash = -500; hash < 1500; hash++) expect(both((side) => side.tableProbe(root + ROOT_KEYS, hash * 65_537, -1))).toBeGreaterThanOrEqual(0);
   expect(i32.load(root + ROOT_KEYS + TABLE_COUNT)).toBe(2002 + keys.length);
+  for (let hash = -500; hash < 500; hash++)
+    both((side) => {
+      side.tableRemove(root + ROOT_KEYS, hash * 65_537, root);
+      return undefined;
+    });
+  expect(i32.load(root + ROOT_KEYS + TABLE_COUNT)).toBe(1002 + keys.length);
   expect(differences()).toBe(0);
 }, 30_000);

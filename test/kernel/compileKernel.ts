@@ -18,7 +18,7 @@ export type KernelExports = Pick<typeof reader, "run" | "nextKey"> &
   Pick<typeof seriesShape, "seriesShapeOf" | "fieldLike"> &
   Pick<typeof shape, "shapeOf" | "fieldsLike" | "copyFields"> &
   Pick<typeof sketch, "openSketch" | "addSketch" | "releaseSketch"> &
-  Pick<typeof table, "tableAdd" | "tableProbe">;
+  Pick<typeof table, "tableAdd" | "tableProbe" | "tableRemove">;
 
 /** The binary. Throws with the compiler's messages when a file has left the subset. */
 export function compileKernel(): Uint8Array {

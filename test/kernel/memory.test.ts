@@ -6,7 +6,7 @@ import { allocate, release, roomOf } from "#limpet/kernel/alloc.js";
 import { ROOT_PAGES, TABLE_COUNT } from "#limpet/kernel/layout.js";
 import { heap8, PAGE_BYTES } from "#limpet/kernel/memory.js";
 import { closeOwner, openOwner, ownedBytes, returnPages, takePages } from "#limpet/kernel/pages.js";
-import { tableAdd, tableAt, tableClear, tableOpen, tableProbe } from "#limpet/kernel/table.js";
+import { tableAdd, tableAt, tableClear, tableOpen, tableProbe, tableRemove } from "#limpet/kernel/table.js";
 
 const size = fc.oneof(
   fc.integer({ min: 1, max: 200 }),
@@ -106,14 +106,14 @@ describe("pages", () => {
 });
 
 describe("table", () => {
-  test("table: any hashes, equal ones too -> every record found under its hash, no other", () => {
+  test("table: any hashes, equal ones too, records removed -> every other record found under its hash, no other", () => {
     // Few distinct hashes with equal low bits: long runs, wrap-around.
     const hash = fc.oneof(
       fc.integer(),
       fc.integer({ min: -4, max: 4 }).map((i) => i * 1024 - 1),
     );
     fc.assert(
-      fc.property(fc.array(hash, { maxLength: 400, size: "max" }), fc.nat(400), (hashes, clearAt) => {
+      fc.property(fc.array(hash, { maxLength: 400, size: "max" }), fc.nat(400), fc.nat(7), (hashes, clearAt, keep) => {
         const root = openOwner(ROOT_PAGES, 2 ** 24);
         const table = root;
         expect(tableOpen(root, table, 8)).toBe(1);
@@ -125,6 +125,10 @@ describe("table", () => {
           }
           expect(tableAdd(root, table, value, i + 1)).toBe(1);
           model.set(value, [...(model.get(value) ?? []), i + 1]);
+          const [gone, ...left] = model.get(hashes[i >> 1] ?? 0) ?? [];
+          if (i % 8 < keep || gone === undefined) continue;
+          tableRemove(table, hashes[i >> 1] ?? 0, gone);
+          model.set(hashes[i >> 1] ?? 0, left);
         }
         for (const value of [...hashes, 12_345]) {
           const found: number[] = [];
