@@ -13,7 +13,8 @@ import { LIMPET } from "../e2e/host.js";
 import { type Case, readCases } from "./cases.js";
 import { expand } from "./macros.js";
 
-const RULES = "- {name: good, match: good, interval: 1s, by: [door], outputs: [sum_samples]}\n";
+// An hour: no window ends within a case.
+const RULES = "- {name: good, match: good, interval: 1h, by: [door], outputs: [sum_samples]}\n";
 const AT_ONCE = 3;
 const file = readCases("cli.txt");
 const results = new Map<string, string>();
