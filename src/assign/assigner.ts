@@ -292,12 +292,14 @@ export class Assigner {
 
   /**
    * Whether nobody can know a newer Generation than the store's: everybody listed has been heard, and one of them knows that one. A
-   * single one who lags behind would confirm a store that was rolled back, and a Generation would be issued twice.
+   * single one who lags behind would confirm a store that was rolled back, and a Generation would be issued twice. So would all of
+   * them while Generations follow each other fast, which they do where slices move.
    */
   #isConfirmed(): boolean {
-    const { generation } = this.#current ?? {};
+    const { generation, slices = [] } = this.#current ?? {};
     const listed = this.#members.all().filter(({ state }) => state === "running" || state === "draining");
     if (generation === undefined || listed.some(({ report }) => report === undefined)) return false;
+    if (slices.some(({ move }) => move !== null) || listed.some(({ state }) => state === "draining")) return false;
     return listed.some(({ report }) => report !== undefined && compareGenerations(report.generation, generation) === 0);
   }
 

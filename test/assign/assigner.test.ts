@@ -376,6 +376,18 @@ describe("assigner: its own restart", () => {
     expect(cluster.assignment).toBe(last);
   });
 
+  it("while slices move -> a lease first, though everybody knows the store's Generation, then it goes on", () => {
+    const { cluster, slicelets } = settled(["a", "b", "c"]);
+    at(slicelets, 0).state = "draining";
+    cluster.runUntil(() => cluster.assignment.slices.some(({ move }) => move !== null));
+    const count = cluster.published.length;
+    cluster.restartAssigner();
+    cluster.run(2800);
+    expect(cluster.published).toHaveLength(count);
+    cluster.run(20_000);
+    expect(cluster.assignment.slices.some(({ owner }) => owner === "a:4581@1")).toBe(false);
+  });
+
   it("an owner dies while it is away -> it has a full lease first", () => {
     const { cluster, slicelets } = settled(["a", "b"]);
     cluster.kill(at(slicelets, 0));
