@@ -63,7 +63,7 @@ maybe("hostile order", () => {
     const expected = await tier.reference(load.sent, untilMs);
     await expectStored(tier, expected, { outputs: /:2s_/, untilMs, intervalMs: INTERVAL_MS });
     const done = proxies.map((proxy) => proxy.done);
-    expect(done.reduce((sum, { held }) => sum + held, 0)).toBeGreaterThan(10);
-    expect(done.reduce((sum, { cut }) => sum + cut, 0)).toBeGreaterThan(20);
+    expect(done.reduce((sum, { held }) => sum + held, 0)).toBeGreaterThan(2);
+    expect(done.reduce((sum, { cut }) => sum + cut, 0)).toBeGreaterThan(5);
   }, 240_000);
 });

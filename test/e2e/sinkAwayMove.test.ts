@@ -61,11 +61,11 @@ maybe("cluster", () => {
       const untilMs = Math.floor(load.lastMs / INTERVAL_MS) * INTERVAL_MS;
       const expected = await tier.reference(load.sent, untilMs);
       await expectStored(tier, expected, { outputs: /:1s_/, untilMs, intervalMs: INTERVAL_MS });
-      expect(expected.length).toBeGreaterThan(load.services * 8 * 5);
+      expect(expected.length).toBeGreaterThan(load.services * 8 * 2);
       const all = await Promise.all(tier.aggregators.map(rows));
       for (const { rows_sent, rows_arrived, rows_stored, rows_moved, rows_queued } of all)
         expect(rows_sent + rows_arrived).toBe(rows_stored + rows_moved + rows_queued);
-      expect(all.reduce((sum, { rows_arrived }) => sum + rows_arrived, 0)).toBeGreaterThan(200);
+      expect(all.reduce((sum, { rows_arrived }) => sum + rows_arrived, 0)).toBeGreaterThan(20);
     },
     120_000,
   );
