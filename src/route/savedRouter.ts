@@ -1,10 +1,11 @@
 // A router on disk: everything it keeps for owners, under its numbers, so that another process goes on as the same router (PROTOCOL P2:
 // one counter per router incarnation or spool). Taken between two steps, with nothing open; what was under way then is sent again.
 //
-//   "LIMPETR1"  u32 header bytes  header (JSON)  bodies of the batches, in their order
+//   headedFile.ts, "LIMPETR1": the rest is the bodies of the batches, in their order
 import * as z from "zod";
+import { decodeHeaded, encodeHeaded, isHeaded } from "../slice/headedFile.js";
 import type { KeyRange } from "../slice/keyRange.js";
-import { isKeyRange, type Read, readJson } from "../slice/wire.js";
+import { isKeyRange, type Read } from "../slice/wire.js";
 import { Lane } from "./lane.js";
 import type { Batch, Retention } from "./retention.js";
 import { Track } from "./track.js";
@@ -59,8 +60,7 @@ export function openLanes(saved: SavedRouter, retention: Retention): Lane[] {
   });
 }
 
-const MAGIC = Buffer.from("LIMPETR1");
-const HEAD_BYTES = MAGIC.length + 4;
+const MAGIC = "LIMPETR1";
 const whole = z.int().min(0);
 const wire = z.object({
   router: z.string().min(1).max(256),
@@ -91,24 +91,22 @@ export function encodeSavedRouter({ batches, ...saved }: SavedRouter): Uint8Arra
     lines,
     oldestMs: Number.isFinite(oldestMs) ? oldestMs : null,
   }));
-  const header = Buffer.from(JSON.stringify({ ...saved, batches: heads }));
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(header.length);
-  return Buffer.concat([MAGIC, size, header, ...batches.map(({ body }) => body)]);
+  const bodies = batches.map(({ body }) => body);
+  return encodeHeaded(MAGIC, { ...saved, batches: heads }, bodies);
 }
 
 /** `bytes` were proven whole by their checksum. */
 export function decodeSavedRouter(bytes: Uint8Array): Read<SavedRouter> {
-  if (!MAGIC.equals(bytes.subarray(0, MAGIC.length))) return { ok: false, error: "no lines that a router keeps" };
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let at = HEAD_BYTES + file.readUInt32LE(MAGIC.length);
-  const header = readJson(file.toString("utf8", HEAD_BYTES, at), wire);
-  if (!header.ok) return header;
-  const batches = header.value.batches.map(({ bytes: size, oldestMs, ...batch }) => {
-    const body = new Uint8Array(file.subarray(at, at + size));
+  if (!isHeaded(MAGIC, bytes)) return { ok: false, error: "no lines that a router keeps" };
+  const read = decodeHeaded(MAGIC, bytes, wire);
+  if (!read.ok) return read;
+  const { header, rest } = read.value;
+  let at = 0;
+  const batches = header.batches.map(({ bytes: size, oldestMs, ...batch }) => {
+    const body = new Uint8Array(rest.subarray(at, at + size));
     at += size;
     return { ...batch, body, oldestMs: oldestMs ?? Number.POSITIVE_INFINITY };
   });
-  if (at !== file.length) return { ok: false, error: "its bodies are shorter or longer than its header says" };
-  return { ok: true, value: { ...header.value, batches } };
+  if (at !== rest.length) return { ok: false, error: "its bodies are shorter or longer than its header says" };
+  return { ok: true, value: { ...header, batches } };
 }

@@ -1,13 +1,14 @@
 // The file `checkpoint` in the --data of an aggregator of a cluster: its slices, and what it knew of the cluster.
 //
-//   "LIMPETK1"  u32 header bytes  header (JSON)  snapshot (aggregate/snapshot.ts: every Part with its term, rows that no sink took)
+//   headedFile.ts, "LIMPETK1": the rest is a snapshot (aggregate/snapshot.ts: every Part with its term, rows that no sink took)
 //
 // Version N reads N alone: what changes between versions is the snapshot, which has a version of its own.
 import * as z from "zod";
 import type { Assignment } from "../slice/assignment.js";
 import { decodeAssignment, encodeAssignment } from "../slice/assignmentWire.js";
+import { decodeHeaded, encodeHeaded, isHeaded } from "../slice/headedFile.js";
 import { decodeRuleVersion, encodeRuleVersion, type RuleVersion } from "../slice/ruleVersion.js";
-import { type Read, readJson } from "../slice/wire.js";
+import type { Read } from "../slice/wire.js";
 
 export interface Kept {
   readonly cluster: string;
@@ -22,8 +23,7 @@ export interface Kept {
   readonly snapshot: Uint8Array;
 }
 
-const MAGIC = Buffer.from("LIMPETK1");
-const HEAD_BYTES = MAGIC.length + 4;
+const MAGIC = "LIMPETK1";
 
 const wire = z.object({
   cluster: z.string(),
@@ -34,31 +34,27 @@ const wire = z.object({
 });
 
 export function encodeKept({ assignment, rules, snapshot, ...about }: Kept): Uint8Array {
-  const header = Buffer.from(JSON.stringify({ ...about, assignment: encodeAssignment(assignment), rules: rules.map(encodeRuleVersion) }));
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(header.length);
-  return Buffer.concat([MAGIC, size, header, snapshot]);
+  return encodeHeaded(MAGIC, { ...about, assignment: encodeAssignment(assignment), rules: rules.map(encodeRuleVersion) }, [snapshot]);
 }
 
 /** Whether these bytes begin as such a file does. */
 export function isKept(bytes: Uint8Array): boolean {
-  return MAGIC.equals(bytes.subarray(0, MAGIC.length));
+  return isHeaded(MAGIC, bytes);
 }
 
 /** `bytes` were proven whole by their checksum (atomicFile.ts). */
 export function decodeKept(bytes: Uint8Array): Read<Kept> {
   if (!isKept(bytes)) return { ok: false, error: "was not written by an aggregator with --assigner; start without --assigner, or remove the file" };
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const end = HEAD_BYTES + file.readUInt32LE(MAGIC.length);
-  const header = readJson(file.toString("utf8", HEAD_BYTES, end), wire);
-  if (!header.ok) return header;
-  const assignment = decodeAssignment(header.value.assignment);
+  const read = decodeHeaded(MAGIC, bytes, wire);
+  if (!read.ok) return read;
+  const { header, rest } = read.value;
+  const assignment = decodeAssignment(header.assignment);
   if (!assignment.ok) return assignment;
   const rules: RuleVersion[] = [];
-  for (const text of header.value.rules) {
+  for (const text of header.rules) {
     const version = decodeRuleVersion(text);
     if (!version.ok) return version;
     rules.push(version.value);
   }
-  return { ok: true, value: { ...header.value, assignment: assignment.value, rules, snapshot: bytes.subarray(end) } };
+  return { ok: true, value: { ...header, assignment: assignment.value, rules, snapshot: rest } };
 }
