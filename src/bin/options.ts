@@ -36,6 +36,12 @@ export function withRules<T extends { readonly rules?: readonly string[] }>(opti
   return options;
 }
 
+/** A base URL, without a slash at its end. Throws UsageError. */
+export function baseUrl(flag: string, url: string): string {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new UsageError(`${flag} ${url}: http(s)://HOST:PORT is wanted`);
+  return url.replace(/\/+$/, "");
+}
+
 /** Wrong use or configuration: ends the process with exit code 2. */
 export class UsageError extends Error {
   readonly code = "usage";

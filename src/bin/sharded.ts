@@ -22,7 +22,7 @@ import type { Mode } from "./aggregateMode.js";
 import { crash } from "./crash.js";
 import { readListenOptions } from "./listenOptions.js";
 import { openSinks, sinkEntries } from "./openSinks.js";
-import { UsageError } from "./options.js";
+import { baseUrl, UsageError } from "./options.js";
 import { goOnWith } from "./reloader.js";
 import { openShardedData, Return, type ShardedData } from "./shardedData.js";
 import { type Entrance, makeDoors, openServer } from "./shardedDoors.js";
@@ -35,23 +35,20 @@ const REGRET = {
   cure: "others take it as long as --drain-deadline lasts, and --data DIR keeps it for the next start",
 };
 
-/** Throws UsageError for what cannot be together. */
-function check({ rules, data, stay, assigner, advertise, unmatched }: ShardedOptions, mode: Mode): void {
+/** The options, with their URLs as base URLs. Throws UsageError for what cannot be together. */
+function checked(options: ShardedOptions, mode: Mode): ShardedOptions {
+  const { rules, data, stay, assigner, advertise, unmatched } = options;
   if (mode.writesMetrics) throw new UsageError(`--mode ${mode.name} owns all it reads; leave --assigner out, or use --mode output or serve`);
   if (rules !== undefined) throw new UsageError("--rules: with --assigner the rules come from there; give them to `limpet assign`");
   if (unmatched === "pass") throw new UsageError("--unmatched pass: with --assigner what no rule wants is not passed on; leave it out");
   if (stay === true && data === undefined) throw new UsageError("--stay: what stays has to lie somewhere while nobody runs; give --data DIR too");
-  for (const [flag, url] of [
-    ["--assigner", assigner],
-    ["--advertise", advertise],
-  ])
-    if (url !== undefined && (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)))
-      throw new UsageError(`${flag ?? ""} ${url}: http(s)://HOST:PORT is wanted`);
+  const urls = { assigner: baseUrl("--assigner", assigner), ...(advertise === undefined ? {} : { advertise: baseUrl("--advertise", advertise) }) };
+  return { ...options, ...urls };
 }
 
 /** Opens all of it, runs until told to stop, hands on what it owns. */
-export async function aggregateSharded(options: ShardedOptions, mode: Mode): Promise<void> {
-  check(options, mode);
+export async function aggregateSharded(given: ShardedOptions, mode: Mode): Promise<void> {
+  const options = checked(given, mode);
   const listening = readListenOptions(options);
   const entries = sinkEntries(options, mode);
   const log = openLog(mode, entries);

@@ -75,13 +75,12 @@ export interface Members extends Ground {
 export async function layGround(about: Pick<Ground, "options" | "listening" | "log"> & { readonly server: RunningServer }): Promise<Ground> {
   const { options, listening, log, server } = about;
   const incarnation = randomBytes(5).toString("hex");
-  const address = (options.advertise ?? server.url).replace(/\/+$/, "");
+  const address = options.advertise ?? server.url.replace(/\/+$/, "");
   const self = { id: resourceId(address, incarnation), address, incarnation, cluster: options.cluster };
-  const url = options.assigner.replace(/\/+$/, "");
-  log.info(`limpet ${version}: ${self.id}, assigner ${url}; waiting for rules`);
+  log.info(`limpet ${version}: ${self.id}, assigner ${options.assigner}; waiting for rules`);
   const outputs = await loadOutputs();
   const assigner = new AssignerClient({
-    url,
+    url: options.assigner,
     token: listening.ownToken,
     onAssignment: (assignment) => {
       rules.assignment(assignment);
@@ -119,7 +118,7 @@ export function openOwner(
   return new SliceletDriver({
     slicelet: new Slicelet({ self, holdings, limits: MOVE_LIMITS, heartbeatMs: HEARTBEAT_MS, offers }),
     holdings,
-    peers: new PeerClient({ assigner: options.assigner.replace(/\/+$/, ""), token: listening.ownToken, timeoutMs: PEER_TIMEOUT_MS }),
+    peers: new PeerClient({ assigner: options.assigner, token: listening.ownToken, timeoutMs: PEER_TIMEOUT_MS }),
     clock,
     log,
     withdraw: (range) => aggregator.withdraw(range),

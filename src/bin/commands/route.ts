@@ -24,7 +24,7 @@ import { listen } from "../listen.js";
 import { addListenOptions, type Listening, type ListenOptions, readListenOptions } from "../listenOptions.js";
 import { loadOutputs } from "../loadOutputs.js";
 import { HOLD_MS, openRouter } from "../openRouter.js";
-import { byteSize, duration, option, UsageError } from "../options.js";
+import { baseUrl, byteSize, duration, option, UsageError } from "../options.js";
 import { ShardedRules } from "../shardedRules.js";
 import { version } from "../version.js";
 
@@ -142,9 +142,7 @@ function assignerOf({ assigner, spool, name }: RouteOptions): string {
   if (spool !== undefined)
     throw new UsageError(`--spool ${spool}: this version keeps lines in memory only; leave it out, and give more with --retention-max`);
   if (!/^[\w-]{1,64}$/.test(name)) throw new UsageError(`--name ${name}: 1 to 64 letters, digits, _ or - are wanted`);
-  if (!URL.canParse(assigner) || !/^https?:$/.test(new URL(assigner).protocol))
-    throw new UsageError(`--assigner ${assigner}: http(s)://HOST:PORT is wanted`);
-  return assigner.replace(/\/+$/, "");
+  return baseUrl("--assigner", assigner);
 }
 
 async function route(options: RouteOptions): Promise<void> {
