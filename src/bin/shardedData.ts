@@ -58,8 +58,9 @@ export async function openShardedData(folder: string, cluster: string, log: Log)
 /** What waits to be granted, from the start of this process until all of it is decided. */
 export class Return implements KeptState {
   readonly offers: readonly NumberedRange[];
+  readonly restored: ReturnType<typeof restoreKept>["restored"];
   readonly stoppedMs: number;
-  readonly #data: ShardedData;
+  readonly #data: ShardedData & { readonly kept: Kept };
   readonly #log: Log;
   readonly #now: () => number;
   readonly #rows: KeptRows;
@@ -83,13 +84,11 @@ export class Return implements KeptState {
     this.#left = offers;
   }
 
-  readonly restored: ReturnType<typeof restoreKept>["restored"];
-
   /** From here on rows go to its sinks. */
   begin(aggregator: Aggregator): void {
     this.#aggregator = aggregator;
     aggregator.tellRestored(this.restored);
-    const { from } = this.#data.kept ?? { from: "" };
+    const { from } = this.#data.kept;
     const agoMs = this.#startedMs - this.stoppedMs;
     this.#log.info(
       `${counted(this.offers.length, "slice")} of ${from} in --data, ${counted(this.restored.groups, "group")}, stopped ${seconds(agoMs)} ago: waiting until the assigner grants them`,

@@ -173,6 +173,10 @@ export class ShardedRules {
     const inForce = rulesInForce(versions, asOfMs, this.#options.holdMs);
     for (const { version } of inForce.versions) this.#known.add(version.hash);
     if (before !== undefined && hashesOf(before) === hashesOf(inForce)) return before;
+    return this.#goOnWith(inForce, asOfMs);
+  }
+
+  #goOnWith(inForce: RulesInForce, asOfMs: number): RulesInForce {
     this.#inForce = inForce;
     this.#asOfMs = asOfMs;
     this.#follower?.onRules(inForce);
@@ -186,9 +190,7 @@ export class ShardedRules {
     const asOfMs = this.#overAsOf();
     const next = rulesInForce(before.versions, asOfMs, this.#options.holdMs);
     if (next.rules.length === before.rules.length && next.versions.length === before.versions.length) return;
-    this.#inForce = next;
-    this.#asOfMs = asOfMs;
-    this.#follower?.onRules(next);
+    this.#goOnWith(next, asOfMs);
   }
 
   #overAsOf(): number {

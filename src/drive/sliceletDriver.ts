@@ -60,10 +60,16 @@ export class SliceletDriver {
   #rate = 0;
   #cpu = { atMs: 0, usedMs: 0 };
   #kept: (() => void) | undefined;
-  #stopped: (() => void)[] = [];
-  #isStopped = false;
-  /** Heard when the assigner knows that this process stays. */
-  #stayHeard: (() => void)[] = [];
+  /** Resolve `#stopped`, and `#stayHeard`. */
+  #sayStopped: () => void = () => undefined;
+  #sayStayHeard: () => void = () => undefined;
+  readonly #stopped = new Promise<void>((resolve) => {
+    this.#sayStopped = resolve;
+  });
+  /** The assigner knows that this process stays. */
+  readonly #stayHeard = new Promise<void>((resolve) => {
+    this.#sayStayHeard = resolve;
+  });
   #isHeard = true;
   /** Why the assigner has not taken this process in; undefined once it has. Then it may be away, or refuse, without harm. */
   #unheard: string | undefined = "the assigner has not heard of it yet";
@@ -135,19 +141,12 @@ export class SliceletDriver {
    * this process comes back in place; whoever calls has deadlines of its own.
    */
   stay(): { readonly still: Promise<void>; readonly heard: Promise<void> } {
-    const heard = new Promise<void>((resolve) => {
-      this.#stayHeard.push(resolve);
-    });
-    return { still: this.#stop("stay"), heard };
+    return { still: this.#stop("stay"), heard: this.#stayHeard };
   }
 
   #stop(how: "drain" | "stay"): Promise<void> {
-    const stopped = new Promise<void>((resolve) => {
-      this.#stopped.push(resolve);
-    });
     this.#step({ kind: "stop", how });
-    if (this.#isStopped) for (const resolve of this.#stopped.splice(0)) resolve();
-    return stopped;
+    return this.#stopped;
   }
 
   /** Whether the assigner answered the last report, or the one before while none has ended since. */
@@ -218,8 +217,7 @@ export class SliceletDriver {
         log.info(`slice ${formatKeyRange(action.range)} of --data is not needed: ${action.reason}`, "slice spare");
         return;
       case "stopped":
-        this.#isStopped = true;
-        for (const resolve of this.#stopped.splice(0)) resolve();
+        this.#sayStopped();
     }
   }
 
@@ -253,7 +251,7 @@ export class SliceletDriver {
     const read = await this.#options.peers.report(report);
     this.#reporting--;
     this.#isHeard = read.ok;
-    if (read.ok && report.state === "staying") for (const heard of this.#stayHeard.splice(0)) heard();
+    if (read.ok && report.state === "staying") this.#sayStayHeard();
     if (!read.ok) {
       if (this.#unheard !== undefined) this.#unheard = `the assigner has not heard of it yet: ${read.error}`;
       const meanwhile = this.#unheard === undefined ? "everything goes on, but nothing moves" : "no data is taken until it does";
